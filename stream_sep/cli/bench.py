@@ -12,6 +12,7 @@ from rich.console import Console
 
 from stream_sep.cli.app import App, Group
 from stream_sep.cli.arguments import parse_options
+from stream_sep.cli.engine_options import BlockSize  # noqa: TC001 - typer reads it
 from stream_sep.errors import ConfigError
 from stream_sep.separators import SHORT_DEFAULT, canonical_name, short_name
 
@@ -20,7 +21,6 @@ _MODES = {"--jack": "jack", "--control": "control", "--separate": "files", "--pl
 
 _Model = Annotated[str, typer.Option(help="separator, see 'models list'")]
 _Options = Annotated[list[str] | None, typer.Option("--option", help="NAME=VALUE for the separator")]
-_BlockSize = Annotated[int, typer.Option(help="frames per block")]
 _Duration = Annotated[float, typer.Option(help="length of the run in seconds", min=1)]
 _Json = Annotated[bool, typer.Option("--json", help="print JSON")]
 
@@ -58,7 +58,7 @@ app = App("Measure separators, the engine, the player and file separation.", cls
 def engine(
     model: _Model = SHORT_DEFAULT,
     option: _Options = None,
-    block_size: _BlockSize = 128,
+    block_size: BlockSize = 128,
     duration: _Duration = 20.0,
     song: Annotated[Path | None, typer.Option(help="song to play (default: the demo song)")] = None,
     *,
@@ -153,7 +153,7 @@ def control(
 @app.command()
 def plugin(
     model: _Model = SHORT_DEFAULT,
-    block_size: _BlockSize = 512,
+    block_size: BlockSize = 512,
     blocks: Annotated[int, typer.Option(help="number of blocks in real time", min=1)] = 10000,
     instances: Annotated[int, typer.Option(help="number of plug-ins at once", min=1)] = 1,
     *,
@@ -202,7 +202,7 @@ def player(
     song: Annotated[Path, typer.Argument(help="song to play")],
     model: _Model = SHORT_DEFAULT,
     option: _Options = None,
-    block_size: _BlockSize = 128,
+    block_size: BlockSize = 128,
     seeks: Annotated[int, typer.Option(help="number of seeks", min=1)] = 200,
     refined_model: Annotated[str, typer.Option(help="model whose stems replace those of the separator")] = "",
     duration: _Duration = 20.0,

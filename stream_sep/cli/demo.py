@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Annotated
 import soundfile
 import typer
 
+from stream_sep.cli import engine_options as shared  # noqa: TC001 - typer reads them
 from stream_sep.cli.arguments import choose_model, complete_model
 from stream_sep.cli.interrupts import Interrupts
 from stream_sep.cli.live import end_run
@@ -34,7 +35,7 @@ def demo(
     model: Annotated[
         str, typer.Option(help="separator, see 'models list'", autocompletion=complete_model)
     ] = SHORT_DEFAULT,
-    block_size: Annotated[int, typer.Option(help="frames per block")] = 128,
+    block_size: shared.BlockSize = 128,
     duration: Annotated[float, typer.Option(help="stop after this many seconds of the song")] = 60.0,
     *,
     no_audio: Annotated[bool, typer.Option("--no-audio", help="run without a sound card")] = False,

@@ -10,11 +10,11 @@ from typing import TYPE_CHECKING, Annotated, Any, cast
 import typer
 from rich.console import Console
 
+from stream_sep.cli import engine_options as shared  # noqa: TC001 - typer reads them
 from stream_sep.cli.arguments import (
     check_sample_rate,
     choose_model,
     complete_model,
-    complete_preset,
     parse_controls,
     parse_device,
     parse_on_failure,
@@ -68,9 +68,7 @@ _PORTAUDIO_ONLY = {
 def live(
     ctx: typer.Context,
     input_device: Annotated[str, typer.Option("--input", "-i", help="input device: number or part of its name")] = "",
-    output_device: Annotated[
-        str, typer.Option("--output", "-o", help="output device: number or part of its name")
-    ] = "",
+    output_device: shared.OutputDevice = "",
     model: Annotated[
         str, typer.Option(help="separator, see 'models list' (default: live)", autocompletion=complete_model)
     ] = "",
@@ -80,31 +78,22 @@ def live(
             help="instant (15 ms in all), live (31 ms, the default), near (112 ms) or quality (Demucs, about 1 s)"
         ),
     ] = "",
-    sample_rate: Annotated[int, typer.Option(help="sample rate in Hz")] = 44100,
-    block_size: Annotated[int, typer.Option(help="frames per block")] = 128,
+    sample_rate: shared.SampleRate = 44100,
+    block_size: shared.BlockSize = 128,
     slack: Annotated[
         int | None, typer.Option(help="output buffering in frames, in place of what the model needs", min=0)
     ] = None,
-    outputs: Annotated[str, typer.Option(help="channel map, such as main=1,vocals=3 (default: main=1)")] = "",
+    outputs: shared.Outputs = "",
     record: Annotated[Path | None, typer.Option(help="folder to record the mix and the stems to")] = None,
-    backend: Annotated[str, typer.Option(help="portaudio, or jack for named ports")] = "portaudio",
+    backend: shared.Backend = "portaudio",
     fallback: Annotated[str, typer.Option(help="separator to use if the model cannot be loaded")] = "",
-    on_failure: Annotated[
-        str, typer.Option(help="what to play while the separator is down: dry, mute, or fade (dry, fading out)")
-    ] = "dry",
+    on_failure: shared.OnFailure = "dry",
     option: Annotated[list[str] | None, typer.Option(help="NAME=VALUE for the separator, such as hop_ms=500")] = None,
     repo: Annotated[Path | None, typer.Option(help="folder with Demucs weights")] = None,
-    stem_gain: Annotated[
-        list[str] | None, typer.Option("--set", help="CONTROL=VALUE, such as vocals=-60 (dB)")
-    ] = None,
-    preset: Annotated[
-        str,
-        typer.Option(help="preset to start with, such as karaoke, or a file", autocompletion=complete_preset),
-    ] = "",
-    effect_latency: Annotated[
-        int | None, typer.Option(help="latency in frames reserved for effects added later", min=0)
-    ] = None,
-    reastream: Annotated[str, typer.Option(help="HOST[:PORT] to send the stems to, for REAPER's ReaStream")] = "",
+    stem_gain: shared.StemGain = None,
+    preset: shared.PresetName = "",
+    effect_latency: shared.EffectLatency = None,
+    reastream: shared.ReaStream = "",
     *,
     surfaces: SurfaceOptions,
     standby: Annotated[
@@ -116,7 +105,7 @@ def live(
     ] = None,
     shared_clock: Annotated[bool, typer.Option(help="input and output share one clock")] = False,
     resampler_ms: Annotated[float, typer.Option(help="latency of drift compensation between two devices")] = 20.0,
-    auto_connect: Annotated[bool, typer.Option(help="with JACK: connect to the system's ports")] = False,
+    auto_connect: shared.AutoConnect = False,
     duration: Annotated[float, typer.Option(help="stop after this many seconds; 0 plays until Ctrl-C")] = 0.0,
 ) -> None:
     """Separate live input, with every stem on a fader; Ctrl-C stops."""

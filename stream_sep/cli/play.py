@@ -10,11 +10,11 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from stream_sep.cli import engine_options as shared  # noqa: TC001 - typer reads them
 from stream_sep.cli.arguments import (
     check_sample_rate,
     choose_model,
     complete_model,
-    complete_preset,
     parse_controls,
     parse_device,
     parse_on_failure,
@@ -64,9 +64,7 @@ _PORTAUDIO_ONLY = {
 def play(
     ctx: typer.Context,
     songs: Annotated[list[Path], typer.Argument(metavar="FILE|FOLDER...", help="songs, and folders of songs")],
-    output_device: Annotated[
-        str, typer.Option("--output", "-o", help="output device: number or part of its name")
-    ] = "",
+    output_device: shared.OutputDevice = "",
     model: Annotated[
         str, typer.Option(help="separator to use until refined stems are ready", autocompletion=complete_model)
     ] = DEFAULT_FOR_SONGS,
@@ -82,31 +80,22 @@ def play(
     loop: Annotated[tuple[str, str] | None, typer.Option(help="A B: loop from A to B")] = None,
     speed: Annotated[float, typer.Option(help="playback speed, 0.5 to 2, at the same pitch")] = 1.0,
     pitch: Annotated[float, typer.Option(help="transpose by this many semitones")] = 0.0,
-    sample_rate: Annotated[int, typer.Option(help="sample rate in Hz")] = 44100,
-    block_size: Annotated[int, typer.Option(help="frames per block")] = 128,
-    outputs: Annotated[str, typer.Option(help="channel map, such as main=1,vocals=3 (default: main=1)")] = "",
+    sample_rate: shared.SampleRate = 44100,
+    block_size: shared.BlockSize = 128,
+    outputs: shared.Outputs = "",
     record: Annotated[Path | None, typer.Option(help="folder to record the output to, mix and stems")] = None,
-    backend: Annotated[str, typer.Option(help="portaudio, or jack for named ports")] = "portaudio",
+    backend: shared.Backend = "portaudio",
     option: Annotated[list[str] | None, typer.Option(help="NAME=VALUE for the separator")] = None,
-    stem_gain: Annotated[
-        list[str] | None, typer.Option("--set", help="CONTROL=VALUE, such as vocals=-60 (dB)")
-    ] = None,
-    on_failure: Annotated[
-        str, typer.Option(help="what to play while the separator is down: dry, mute, or fade (dry, fading out)")
-    ] = "dry",
-    preset: Annotated[
-        str,
-        typer.Option(help="preset to start with, such as karaoke, or a file", autocompletion=complete_preset),
-    ] = "",
-    effect_latency: Annotated[
-        int | None, typer.Option(help="latency in frames reserved for effects added later", min=0)
-    ] = None,
-    reastream: Annotated[str, typer.Option(help="HOST[:PORT] to send the stems to, for REAPER's ReaStream")] = "",
+    stem_gain: shared.StemGain = None,
+    on_failure: shared.OnFailure = "dry",
+    preset: shared.PresetName = "",
+    effect_latency: shared.EffectLatency = None,
+    reastream: shared.ReaStream = "",
     *,
     surfaces: SurfaceOptions,
     no_refine: Annotated[bool, typer.Option("--no-refine", help="use the separator's stems throughout")] = False,
     no_audio: Annotated[bool, typer.Option("--no-audio", help="run without a sound card, in real time")] = False,
-    auto_connect: Annotated[bool, typer.Option(help="with JACK: connect to the system's ports")] = False,
+    auto_connect: shared.AutoConnect = False,
     duration: Annotated[float, typer.Option(help="stop after this many seconds; 0 plays to the end")] = 0.0,
 ) -> None:
     """Play songs with every stem on a fader from the first moment."""

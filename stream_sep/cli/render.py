@@ -11,6 +11,7 @@ import numpy as np
 import typer
 from rich.console import Console
 
+from stream_sep.cli import engine_options as shared  # noqa: TC001 - typer reads them
 from stream_sep.cli.arguments import complete_model, complete_preset
 from stream_sep.control.presets.library import load_preset
 from stream_sep.engine.config import EngineConfig
@@ -42,7 +43,7 @@ def render(
     model: Annotated[
         str, typer.Option(help="separator, see 'models list'", autocompletion=complete_model)
     ] = SHORT_DEFAULT,
-    block_size: Annotated[int, typer.Option(help="frames per block")] = 128,
+    block_size: shared.BlockSize = 128,
     preset: Annotated[
         str,
         typer.Option(help="preset of faders and effects, such as karaoke, or a file", autocompletion=complete_preset),
