@@ -343,15 +343,19 @@ def delete_user(session: Session, user: User) -> list[str]:
     return [song.id for song in songs]
 
 
-def is_last_admin(session: Session, user: User) -> bool:
-    """Return whether an account is the only admin.
+def require_other_admin(session: Session, user: User) -> None:
+    """Check that an admin remains without an account.
 
     Args:
         session: the database session.
         user: the account.
+
+    Raises:
+        Problem: it is the only admin.
     """
     others = select(func.count()).where(User.admin, ~User.disabled, User.id != user.id)
-    return user.admin and session.scalar(others) == 0
+    if user.admin and session.scalar(others) == 0:
+        raise Problem(409, "last-admin", "This is the only admin account.", "Make somebody else admin first.")
 
 
 def _wait(user: User) -> float:

@@ -6,6 +6,7 @@ from typing import Annotated, Any
 
 from fastapi import APIRouter, Body, Query, Request
 from sqlalchemy import select
+from sqlalchemy.orm import Session
 
 from bridge.web.problems import Problem, not_found
 from bridge.web.service import accounts, queue
@@ -72,11 +73,9 @@ def change_user(
 ) -> AdminUser:
     """Disable an account, make it admin, or give it a quota of its own."""
     with service.database.write() as session:
-        user = session.get(User, user_id)
-        if user is None or user.password_hash in {NO_PASSWORD, CLOSED}:
-            raise not_found("account")
-        if (body.disabled or body.admin is False) and accounts.is_last_admin(session, user):
-            raise Problem(409, "last-admin", "This is the only admin account.", "Make somebody else admin first.")
+        user = _account(session, user_id)
+        if body.disabled or body.admin is False:
+            accounts.require_other_admin(session, user)
         for name, column in (
             ("disabled", "disabled"),
             ("admin", "admin"),
@@ -96,11 +95,8 @@ def change_user(
 def delete_user(service: ServiceOf, user_id: str, caller: AdminCaller, request: Request) -> None:
     """Delete an account with all songs, at once and for ever."""
     with service.database.write() as session:
-        user = session.get(User, user_id)
-        if user is None or user.password_hash in {NO_PASSWORD, CLOSED}:
-            raise not_found("account")
-        if accounts.is_last_admin(session, user):
-            raise Problem(409, "last-admin", "This is the only admin account.", "Make somebody else admin first.")
+        user = _account(session, user_id)
+        accounts.require_other_admin(session, user)
         accounts.delete_user(session, user)
         record(service, session, caller.user.name, "delete-user", target=user_id, address=address_of(request))
     purge_deleted(service)
@@ -110,9 +106,7 @@ def delete_user(service: ServiceOf, user_id: str, caller: AdminCaller, request: 
 def create_reset_link(service: ServiceOf, user_id: str, caller: AdminCaller, request: Request) -> LinkBody:
     """Create a link to choose a new password for an account; it works once, within an hour."""
     with service.database.write() as session:
-        user = session.get(User, user_id)
-        if user is None or user.password_hash in {NO_PASSWORD, CLOSED}:
-            raise not_found("account")
+        user = _account(session, user_id)
         record(service, session, caller.user.name, "create-reset-link", target=user_id, address=address_of(request))
         return new_link(service, session, "reset", seconds=_RESET_SECONDS, user_id=user.id)
 
@@ -175,3 +169,11 @@ def list_audit(
             )
             for entry in session.scalars(query)
         ]
+
+
+def _account(session: Session, user_id: str) -> User:
+    """Return the account of a person."""
+    user = session.get(User, user_id)
+    if user is None or user.password_hash in {NO_PASSWORD, CLOSED}:
+        raise not_found("account")
+    return user

@@ -64,6 +64,11 @@ def log_out(service: ServiceOf, caller: BrowserCaller, *, everywhere: bool = Fal
             end_sessions(session, caller.user.id)
         elif (login := session.get(LoginSession, caller.session_id)) is not None:
             session.delete(login)
+    return logged_out(service)
+
+
+def logged_out(service: Service) -> Response:
+    """Return the response that deletes the cookie, and what the browser stored of the site."""
     response = Response(status_code=204, headers={"Clear-Site-Data": '"cache", "storage"'})
     response.set_cookie(**cookie(service, ""))
     return response

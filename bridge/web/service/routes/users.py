@@ -18,7 +18,7 @@ from bridge.web.service.downloads import ZIP, zip_response
 from bridge.web.service.export import export_entries
 from bridge.web.service.passwords import hash_secret, new_secret
 from bridge.web.service.reconcile import purge_deleted
-from bridge.web.service.routes.session import open_session
+from bridge.web.service.routes.session import logged_out, open_session
 from bridge.web.service.schemas import (
     ChangeMe,
     Confirm,
@@ -30,7 +30,7 @@ from bridge.web.service.schemas import (
     UserBody,
     Welcome,
 )
-from bridge.web.service.sessions import TOKEN_PREFIX, cookie, end_sessions
+from bridge.web.service.sessions import TOKEN_PREFIX, end_sessions
 from bridge.web.service.songs import add_demo_song
 from bridge.web.service.tables import LoginSession, Token, User
 
@@ -100,14 +100,11 @@ def delete_me(service: ServiceOf, body: Confirm, caller: BrowserCaller, request:
     """Delete one's own account with all songs, at once and for ever."""
     accounts.confirm_password(service, caller.user, body.password)
     with service.database.write() as session:
-        if accounts.is_last_admin(session, caller.user):
-            raise Problem(409, "last-admin", "This is the only admin account.", "Make somebody else admin first.")
+        accounts.require_other_admin(session, caller.user)
         record(service, session, caller.user.name, "delete-account", address=address_of(request))
         accounts.delete_user(session, caller.user)
     purge_deleted(service)
-    response = Response(status_code=204, headers={"Clear-Site-Data": '"cache", "storage"'})
-    response.set_cookie(**cookie(service, ""))
-    return response
+    return logged_out(service)
 
 
 @router.post("/me/recovery-codes", operation_id="newRecoveryCodes")
