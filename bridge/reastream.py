@@ -5,7 +5,6 @@ from __future__ import annotations
 import contextlib
 import socket
 import struct
-import threading
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Self, TypeAlias
 
@@ -14,7 +13,7 @@ import numpy as np
 from stream_sep.errors import BridgeError, ConfigError
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator
+    from collections.abc import Iterator
 
     from numpy.typing import NDArray
 
@@ -178,44 +177,6 @@ class ReaStreamSender:
             self._socket.sendto(packet, self._peer)
         except OSError:  # no receiver, or the network is congested: late audio is useless
             self.lost += 1
-
-
-class ReaStreamThread:
-    """Sends the blocks of a source, on its own thread, until it ends.
-
-    Args:
-        sender: closed at the end.
-        source: returns the next block, and may wait for it; None if there is none yet.
-        pause: seconds to wait after the source returned None.
-    """
-
-    def __init__(self, sender: ReaStreamSender, source: Callable[[], Block | None], pause: float = 0.002) -> None:
-        self._sender, self._source, self._pause = sender, source, pause
-        self._stopping = threading.Event()
-        self._thread: threading.Thread | None = None
-
-    def start(self) -> None:
-        """Start sending; harmless when started."""
-        if self._thread is None:
-            self._stopping.clear()
-            self._thread = threading.Thread(target=self._run, name="reastream", daemon=True)
-            self._thread.start()
-
-    def stop(self) -> None:
-        """End the thread and close the sender; harmless when stopped."""
-        self._stopping.set()
-        if self._thread is not None:
-            self._thread.join()
-            self._thread = None
-        self._sender.close()
-
-    def _run(self) -> None:
-        while not self._stopping.is_set():
-            block = self._source()
-            if block is None:
-                self._stopping.wait(self._pause)
-            else:
-                self._sender.send(block)
 
 
 def _parts(block: Block, frames: int) -> Iterator[Block]:

@@ -11,8 +11,8 @@ from stream_sep.protocols import stem_color
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-IN_PORT, OUT_PORT = 9137, 9138
-"""UDP ports: of the engine, and of the page that receives its feedback."""
+IN_PORT = 9137
+"""UDP port of the engine."""
 
 UNITY = 0.75
 """Position of a fader at 0 dB."""

@@ -1,14 +1,12 @@
 """ReaStream: packets against the format, written out here once more by hand."""
 
-import queue
 import socket
 import struct
-import time
 
 import numpy as np
 import pytest
 
-from bridge.reastream import ReaStreamSender, ReaStreamThread, frames_per_packet, read_packet, write_packet
+from bridge.reastream import ReaStreamSender, frames_per_packet, read_packet, write_packet
 from stream_sep.errors import BridgeError, ConfigError
 
 
@@ -140,28 +138,3 @@ def test_a_target_without_a_receiver_is_no_error():
         for _ in range(5):
             sender.send(noise(2, 300))
         assert sender.packets == 10
-
-
-def test_a_thread_sends_what_a_queue_holds(receiver):
-    blocks = queue.SimpleQueue()
-
-    def source():
-        try:
-            return blocks.get_nowait()
-        except queue.Empty:
-            return None
-
-    sender = ReaStreamSender("127.0.0.1", port_of(receiver), channels=8)
-    thread = ReaStreamThread(sender, source)
-    thread.start()
-    thread.start()
-    sent = [noise(8, 30 + index) for index in range(6)]
-    for block in sent:
-        blocks.put(block)
-        np.testing.assert_array_equal(parsed(receiver.recv(65535))[2], block)
-    thread.stop()
-    thread.stop()
-    assert sender.packets == 6
-    blocks.put(sent[0])
-    time.sleep(0.01)
-    assert sender.packets == 6

@@ -12,8 +12,6 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable
-
     from numpy.typing import NDArray
 
 PEAK_FRAMES = 256
@@ -25,7 +23,13 @@ _FLOOR_DB = -90.0
 
 
 class PeakMeter:
-    """Computes the peaks of a stem, block by block."""
+    """Computes the peaks of a stem, block by block.
+
+    >>> meter = PeakMeter()
+    >>> meter.add(np.array([[0.5, -1.0]], np.float32))
+    >>> list(np.frombuffer(meter.result(), np.int8))
+    [np.int8(-127), np.int8(64)]
+    """
 
     def __init__(self) -> None:
         self._waiting = np.zeros((0, 2), np.float32)
@@ -80,18 +84,6 @@ class Spectrogram:
         level = 10 * np.log10(power + 1e-12)
         scaled = np.clip((level - _FLOOR_DB) / -_FLOOR_DB, 0, 1) * 255
         return np.asarray(scaled.round(), np.uint8)
-
-
-def draw_peaks(blocks: Iterable[NDArray[np.float32]]) -> bytes:
-    """Return the peaks of blocks of ``(frames, 2)``.
-
-    >>> list(np.frombuffer(draw_peaks([np.array([[0.5, -1.0]], np.float32)]), np.int8))
-    [np.int8(-127), np.int8(64)]
-    """
-    meter = PeakMeter()
-    for block in blocks:
-        meter.add(block)
-    return meter.result()
 
 
 def _pairs(rows: NDArray[np.float32]) -> NDArray[np.int8]:

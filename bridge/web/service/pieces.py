@@ -102,20 +102,6 @@ def frame_blobs(blobs: Sequence[bytes]) -> bytes:
     return b"".join(part for blob in blobs for part in (_LENGTH.pack(len(blob)), blob))
 
 
-def split_blobs(body: bytes) -> list[bytes]:
-    r"""Return the blobs that `frame_blobs` joined.
-
-    >>> split_blobs(frame_blobs([b"ab", b"", b"c"]))
-    [b'ab', b'', b'c']
-    """
-    blobs, at = [], 0
-    while at < len(body):
-        (length,) = _LENGTH.unpack_from(body, at)
-        blobs.append(body[at + 4 : at + 4 + length])
-        at += 4 + length
-    return blobs
-
-
 def not_ready() -> Problem:
     """Return the problem for audio that is not available yet."""
     return Problem(

@@ -4,11 +4,11 @@ import numpy as np
 import pytest
 from causal_networks import no_hints, spectrum
 from requirements import require_package
+from torch_runtime import TorchRuntime
 
 from stream_sep.errors import SeparatorError
 from stream_sep.separators.causal import export
 from stream_sep.separators.causal.features import FEATURES, FeatureExtractor
-from stream_sep.separators.causal.runtimes import TorchRuntime
 from stream_sep.separators.causal.staggered_inference import StaggeredInference
 from stream_sep.separators.weight_file import read_metadata
 

@@ -7,13 +7,13 @@ import pytest
 from causal_networks import noise, save_random
 from requirements import require_package
 from streaming import stream
+from torch_runtime import TorchRuntime
 
 from stream_sep.files.demo_song import load_demo_song
 from stream_sep.separators.causal.band_layout import plan_band_layout
 from stream_sep.separators.causal.band_prior import PRIOR_CHANNELS
 from stream_sep.separators.causal.compiled.runtime import CompiledRuntime
 from stream_sep.separators.causal.config import SIZES
-from stream_sep.separators.causal.runtimes import TorchRuntime
 from stream_sep.separators.causal.separator import CausalSeparator
 from stream_sep.separators.causal.staggered_inference import StaggeredInference
 

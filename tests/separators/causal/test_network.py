@@ -1,8 +1,9 @@
 """The network in torch."""
 
+from torch_runtime import TorchRuntime
+
 from stream_sep.separators.causal.band_prior import PRIOR_CHANNELS
 from stream_sep.separators.causal.features import FEATURES
-from stream_sep.separators.causal.runtimes import TorchRuntime
 
 
 def test_network_on_a_whole_song_equals_hop_by_hop(weights):

@@ -4,11 +4,11 @@ import copy
 
 import numpy as np
 from causal_networks import no_hints, noise
+from torch_runtime import TorchRuntime
 
 from stream_sep.separators.causal.band_layout import plan_band_layout
 from stream_sep.separators.causal.compiled.runtime import CompiledRuntime
 from stream_sep.separators.causal.features import FEATURES
-from stream_sep.separators.causal.runtimes import TorchRuntime
 
 
 def test_stage_leaves_its_inputs_unchanged(weights):

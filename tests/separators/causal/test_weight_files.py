@@ -7,11 +7,11 @@ import re
 import numpy as np
 import pytest
 from requirements import require_package
+from torch_runtime import TorchRuntime
 
 from stream_sep.errors import SeparatorError
 from stream_sep.separators import load_separator
 from stream_sep.separators.causal.compiled.runtime import CompiledRuntime
-from stream_sep.separators.causal.runtimes import TorchRuntime
 from stream_sep.separators.causal.stored_tensors import QUANTIZED, read_network
 from stream_sep.separators.weight_file import SCALES, dequantized, read_metadata
 

@@ -12,11 +12,20 @@ import soxr
 from web_service import song_bytes, upload, with_limits, work
 
 from bridge.web.service.lease import Lease, StopWorkError
-from bridge.web.service.pieces import split_blobs
 
 
 def decoded(blob):
     return soundfile.read(io.BytesIO(blob), dtype="int16", always_2d=True)
+
+
+def split_blobs(body):
+    """Split a body into its blobs, each of which follows its length."""
+    blobs, at = [], 0
+    while at < len(body):
+        length = int.from_bytes(body[at : at + 4], "little")
+        blobs.append(body[at + 4 : at + 4 + length])
+        at += 4 + length
+    return blobs
 
 
 def song_of(browser, song):

@@ -5,6 +5,7 @@ import pytest
 from causal_networks import save_random
 from requirements import require_package
 from streaming import stream
+from torch_runtime import TorchRuntime
 
 from stream_sep.files.demo_song import load_demo_song
 from stream_sep.separators.causal.band_layout import plan_band_layout
@@ -13,7 +14,6 @@ from stream_sep.separators.causal.bundled import bundled, bundled_weights
 from stream_sep.separators.causal.compiled.runtime import CompiledRuntime
 from stream_sep.separators.causal.config import SIZES
 from stream_sep.separators.causal.features import FEATURES
-from stream_sep.separators.causal.runtimes import TorchRuntime
 from stream_sep.separators.causal.separator import CausalSeparator
 
 
