@@ -43,7 +43,6 @@ class MixerJobs:
         mixer: whose presets they are.
         wake: called, from any thread, when `finish` has something to do.
         changed: called when there are other presets than before.
-        clock: seconds.
     """
 
     def __init__(
@@ -51,11 +50,10 @@ class MixerJobs:
         mixer: MixerControl,
         wake: Callable[[], None],
         changed: Callable[[], None] = lambda: None,
-        clock: Callable[[], float] = time.monotonic,
     ) -> None:
-        self._mixer, self._changed, self._clock = mixer, changed, clock
+        self._mixer, self._changed = mixer, changed
         self._calls = BackgroundCalls("mixer jobs", wake)
-        self._stores, self._recalls = TokenBucket(*_STORES, clock), TokenBucket(*_RECALLS, clock)
+        self._stores, self._recalls = TokenBucket(*_STORES), TokenBucket(*_RECALLS)
         self._moved: dict[str, object] = {}
         self._effects: dict[str, object] = {}
         self._lock = threading.Lock()
@@ -67,12 +65,12 @@ class MixerJobs:
         """Read the names of the presets, blocking: for the start, before any client is served."""
         with contextlib.suppress(StreamSepError):
             self._names = self._mixer.presets()
-        self._fresh_until = self._clock() + _FRESH_SECONDS
+        self._fresh_until = time.monotonic() + _FRESH_SECONDS
 
     @property
     def is_fresh(self) -> bool:
         """Whether `names` was read recently."""
-        return self._clock() < self._fresh_until
+        return time.monotonic() < self._fresh_until
 
     @property
     def names(self) -> tuple[str, ...]:
@@ -91,7 +89,7 @@ class MixerJobs:
         Raises:
             BridgeError: too much waits already.
         """
-        self._fresh_until = self._clock() + _FRESH_SECONDS
+        self._fresh_until = time.monotonic() + _FRESH_SECONDS
 
         def take(outcome: Outcome[tuple[str, ...]]) -> None:
             self._take_names(outcome)

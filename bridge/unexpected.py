@@ -7,7 +7,6 @@ from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
     import logging
-    from collections.abc import Callable
 
 REPEAT_SECONDS = 60.0
 """The least time between two tracebacks from one line of code."""
@@ -21,11 +20,10 @@ class UnexpectedErrors:
     Args:
         log: the logger.
         name: of the part that continues after the error.
-        clock: seconds.
     """
 
-    def __init__(self, log: logging.Logger, name: str, clock: Callable[[], float] = time.monotonic) -> None:
-        self._log, self._name, self._clock = log, name, clock
+    def __init__(self, log: logging.Logger, name: str) -> None:
+        self._log, self._name = log, name
         self._silent_until: dict[tuple[object, ...], float] = {}
 
     def note(self, error: Exception) -> None:
@@ -34,7 +32,7 @@ class UnexpectedErrors:
         Args:
             error: as caught.
         """
-        now, place = self._clock(), _place(error)
+        now, place = time.monotonic(), _place(error)
         if self._silent_until.get(place, 0.0) > now:
             return
         if len(self._silent_until) >= _MAX_PLACES:

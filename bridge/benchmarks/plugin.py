@@ -26,7 +26,7 @@ from stream_sep.evaluation.signals import cpu_percent
 from stream_sep.lowlevel.thread_priority import raise_audio_priority
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Iterator
+    from collections.abc import Iterator
 
 RATE = 44100
 BLOCKS = (32, 64, 128, 256, 512, 1024, 2048)
@@ -39,11 +39,11 @@ _IDLE_SECONDS = 5.0
 _SEPARATING = tuple(name for name in MODELS if name != "passthrough")
 
 
-def latency_table(models: Iterable[str] = _SEPARATING) -> list[str]:
+def latency_table() -> list[str]:
     """Return a row of Markdown for each model, the frames of latency at each of `BLOCKS`."""
     return [
         f"| `{model}` | " + " | ".join(str(plugin_latency(model, RATE, block)) for block in BLOCKS) + " |"
-        for model in models
+        for model in _SEPARATING
     ]
 
 

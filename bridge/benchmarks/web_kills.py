@@ -33,6 +33,7 @@ if TYPE_CHECKING:
     from bridge.web.service.context import Service
 
 _TARGETS = ("web", "worker", "web and worker")
+_MODEL = "passthrough"  # it takes no time, so that its worker is killed at more different points
 _MIN_PAUSE = 0.1
 _LIMITS: dict[str, object] = {"max_uploads": 1000, "max_waiting_jobs": 10_000, "quota_bytes": 10**12}
 _STUCK_SECONDS = 300.0
@@ -91,7 +92,6 @@ def run_kills(
     kills: int = 200,
     *,
     clients: int = 4,
-    model: str = "passthrough",
     max_pause: float = 6.0,
     max_seconds: float = math.inf,
     seed: int = 0,
@@ -104,7 +104,6 @@ def run_kills(
         folder: an empty one; all is kept in it.
         kills: how many.
         clients: that upload, cancel, delete and mix all the while.
-        model: the separator; one that takes no time has its worker killed at more different points.
         max_pause: longest time between two kills, in seconds.
         max_seconds: time after which no more are made.
         seed: of the times and the targets.
@@ -117,7 +116,7 @@ def run_kills(
     if not Path("/proc/self/task").is_dir():
         raise BridgeError("killing workers at random needs Linux, whose /proc shows which processes they are")
     started = time.monotonic()
-    run = _Run(folder / "data", model, database, report)
+    run = _Run(folder / "data", database, report)
     dice = random.Random(seed)  # noqa: S311 - when to kill is no secret
     run.kill_at_random(kills, clients, dice, max_pause, started + max_seconds)
     unfinished = run.drain()
@@ -127,8 +126,8 @@ def run_kills(
 class _Run:
     """A run in progress."""
 
-    def __init__(self, data: Path, model: str, database: str, report: Callable[[str], None]) -> None:
-        self._data, self._model, self._database, self._report = data, model, database, report
+    def __init__(self, data: Path, database: str, report: Callable[[str], None]) -> None:
+        self._data, self._database, self._report = data, database, report
         self._record = Record()
         self._kills: Counter[str] = Counter()
         self._api: ApiClient | None = None
@@ -188,10 +187,10 @@ class _Run:
         )
 
     def _serving(self) -> contextlib.AbstractContextManager[RunningService]:
-        return run_service(self._data, "--model", self._model, database=self._database)
+        return run_service(self._data, "--model", _MODEL, database=self._database)
 
     def _opened(self) -> contextlib.closing[Service]:
-        config = ServiceConfig(data=self._data, database=self._database, model=self._model)
+        config = ServiceConfig(data=self._data, database=self._database, model=_MODEL)
         return contextlib.closing(open_service(config))
 
     def _connect(self, running: RunningService, clients: int) -> None:

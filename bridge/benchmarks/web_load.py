@@ -21,6 +21,7 @@ if TYPE_CHECKING:
 
 _AWAY = (OSError, HTTPException)
 _AGAIN_SECONDS = 0.2
+_PAUSE_SECONDS = 0.5  # between two actions
 _REFUSED_AGAIN = frozenset({429, 503, 507})
 _PIECES = 3
 _RATE = 44100
@@ -56,11 +57,10 @@ class LoadClient:
         api: whose ``base`` changes when the service is started again.
         record: receives the replies.
         number: of the client; its songs and its choices depend on it.
-        pause: seconds between two actions.
     """
 
-    def __init__(self, api: ApiClient, record: Record, number: int, pause: float = 0.5) -> None:
-        self._api, self._record, self._number, self._pause = api, record, number, pause
+    def __init__(self, api: ApiClient, record: Record, number: int) -> None:
+        self._api, self._record, self._number = api, record, number
         self._dice = random.Random(number)  # noqa: S311 - a client's actions are no secret
         self._ended = threading.Event()
         self._thread = threading.Thread(target=self._act_until_stopped, name=f"client {number}", daemon=True)
@@ -97,7 +97,7 @@ class LoadClient:
                 return
             except Exception as error:  # noqa: BLE001 - it is reported, and fails the run
                 self._record.faults.append(f"{action}: {type(error).__name__}: {error}")
-            self._ended.wait(self._pause)
+            self._ended.wait(_PAUSE_SECONDS)
 
     def _upload(self) -> None:
         data, key = self._next_song()

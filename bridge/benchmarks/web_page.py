@@ -48,9 +48,7 @@ class PageMemory:
     nodes: int
 
 
-def measure_page(
-    minutes: float, *, play_seconds: float = 180.0, seeks: int = 40, model: str = "passthrough"
-) -> dict[str, Any]:
+def measure_page(minutes: float, *, play_seconds: float = 180.0, seeks: int = 40) -> dict[str, Any]:
     """Play a song of the given length in Chromium, seek all over it, show its spectrogram, and read the memory.
 
     The song is the demo song over and over. Garbage is collected before each reading but those while it plays, of
@@ -60,7 +58,6 @@ def measure_page(
         minutes: length of the song.
         play_seconds: how long it plays at normal speed.
         seeks: to places all over it.
-        model: the separator; the page's memory does not depend on it.
 
     Raises:
         BridgeError: Chromium is missing, or this is not Linux.
@@ -70,7 +67,7 @@ def measure_page(
         folder = Path(name)
         song = folder / "song.flac"
         _write_song(song, minutes)
-        with run_service(folder / "data", "--model", model) as running:
+        with run_service(folder / "data", "--model", "passthrough") as running:
             api = make_admin(running)
             api.require("PATCH", "/admin/settings", _LIMITS)
             song_id = upload_file(api, song)

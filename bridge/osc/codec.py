@@ -180,12 +180,11 @@ def _clean(text: str) -> str:
     return text.encode(errors="replace").decode().replace("\0", "")
 
 
-def write_packets(messages: Iterable[bytes], largest: int = LARGEST_PACKET) -> list[bytes]:
-    """Pack messages into bundles of at most ``largest`` bytes; a single message needs no bundle.
+def write_packets(messages: Iterable[bytes]) -> list[bytes]:
+    """Pack messages into bundles of at most `LARGEST_PACKET` bytes; a single message needs no bundle.
 
     Args:
         messages: as `write_message` returns them.
-        largest: bytes of a packet.
 
     Returns:
         Packets, in order.
@@ -198,7 +197,7 @@ def write_packets(messages: Iterable[bytes], largest: int = LARGEST_PACKET) -> l
     for message in messages:
         if not groups or len(message) + 4 > room:
             groups.append([])
-            room = largest - 16
+            room = LARGEST_PACKET - 16
         groups[-1].append(message)
         room -= len(message) + 4
     return [group[0] if len(group) == 1 else _bundle(group) for group in groups]

@@ -33,13 +33,12 @@ class ErrorReplies:
 
     Args:
         gate: sends them.
-        clock: seconds.
     """
 
-    def __init__(self, gate: ReplyGate, clock: Callable[[], float] = time.monotonic) -> None:
-        self._gate, self._clock = gate, clock
+    def __init__(self, gate: ReplyGate) -> None:
+        self._gate = gate
         self._silent_until: dict[tuple[Address, str], float] = {}
-        self._buckets: KeyedBuckets[object] = KeyedBuckets(_BURST, _PER_SECOND, clock)
+        self._buckets: KeyedBuckets[object] = KeyedBuckets(_BURST, _PER_SECOND)
 
     def send(self, address: Address, message: str, hint: Callable[[], str] = str, *, once: bool = False) -> None:
         """Send a client an error message, within the rate limit.
@@ -50,7 +49,7 @@ class ErrorReplies:
             hint: returns the end of the message; called only if the message is sent.
             once: never send this message to this client again.
         """
-        now = self._clock()
+        now = time.monotonic()
         if self._silent_until.get((address, message), 0.0) > now or not self._buckets[address[0]].take():
             return
         if len(self._silent_until) >= _MAX_RECENT:

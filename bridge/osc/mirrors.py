@@ -26,11 +26,10 @@ class Mirrors:
 
     Args:
         targets: addresses that always receive everything, and may send as much.
-        clock: seconds.
     """
 
-    def __init__(self, targets: Iterable[Address], clock: Callable[[], float] = time.monotonic) -> None:
-        self._targets, self._clock = frozenset(targets), clock
+    def __init__(self, targets: Iterable[Address]) -> None:
+        self._targets = frozenset(targets)
         self._until: OrderedDict[Address, float] = OrderedDict()
 
     def note(self, sender: Address, messages: Sequence[Message], nodes: Callable[[str], Node | None]) -> None:
@@ -43,7 +42,7 @@ class Mirrors:
         """
         readings = sum(is_read_only_value(nodes(message.address), message.arguments) for message in messages)
         if readings > 1 or (readings and sender in self._until):
-            self._until[sender] = self._clock() + _LEASE_SECONDS
+            self._until[sender] = time.monotonic() + _LEASE_SECONDS
             self._until.move_to_end(sender)
             if len(self._until) > _MAX_MIRRORS:
                 self._until.popitem(last=False)
@@ -59,7 +58,7 @@ class Mirrors:
         Returns:
             Whether it requests nothing.
         """
-        is_mirror = sender in self._targets or self._until.get(sender, 0.0) > self._clock()
+        is_mirror = sender in self._targets or self._until.get(sender, 0.0) > time.monotonic()
         return is_mirror and is_read_only_value(node, arguments)
 
 

@@ -37,14 +37,13 @@ class Soak:
     stats: EngineStats
 
 
-def soak_jack(model: str, options: dict[str, Any], seconds: float, window: float = WINDOW_SECONDS) -> Soak:
+def soak_jack(model: str, options: dict[str, Any], seconds: float) -> Soak:
     """Run a bare client and the engine in turns, ``seconds`` each, with a Python busy loop in this process.
 
     Args:
         model: the separator's name.
         options: the separator's options.
         seconds: length of each turn.
-        window: seconds of a reading.
 
     Raises:
         DeviceError: no JACK server.
@@ -52,7 +51,7 @@ def soak_jack(model: str, options: dict[str, Any], seconds: float, window: float
     stopped = threading.Event()
     threading.Thread(target=_hog, args=(stopped,), daemon=True).start()
     bare = engine = late = 0
-    turns = max(1, round(seconds / window))
+    turns = max(1, round(seconds / WINDOW_SECONDS))
     try:
         for _ in range(turns):
             bare += _bare_xruns(seconds / turns)

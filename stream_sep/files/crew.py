@@ -61,16 +61,15 @@ class Crew:
 
     Args:
         size: songs at once.
-        start_method: of `multiprocessing`.
 
     Raises:
         ConfigError: less than one.
     """
 
-    def __init__(self, size: int = 1, start_method: str = "spawn") -> None:
+    def __init__(self, size: int = 1) -> None:
         if size < 1:
             raise ConfigError(f"--jobs must be at least 1, not {size}")
-        self._size, self._context = size, multiprocessing.get_context(start_method)
+        self._size, self._context = size, multiprocessing.get_context("spawn")
         self._waiting: deque[Handle] = deque()
         self._alone: deque[Handle] = deque()
         self._running: set[Handle] = set()

@@ -35,9 +35,8 @@ from stream_sep.files.stem_mixes import single
 from stream_sep.separators.windowed import add_remainder
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator
+    from collections.abc import Iterator
     from pathlib import Path
-    from typing import TypeAlias
 
     from stream_sep.files.job import SeparationJob
     from stream_sep.files.progress import Report
@@ -46,9 +45,6 @@ if TYPE_CHECKING:
     from stream_sep.files.song_statistics import SongStatistics
     from stream_sep.files.tracks import Track
     from stream_sep.protocols import Block, Stems
-
-    Tap: TypeAlias = Callable[[int, Block, Stems], None]
-    """Receives the first frame of a block, the mix, ``(2, frames)``, and its stems, ``(stems, 2, frames)``."""
 
 
 @dataclass(frozen=True)
@@ -93,11 +89,6 @@ class SongSeparator:
         if self._cache is not None:
             ModelIdentityCache(self._cache.folder).put(job.settings, self._model.cache_key)  # so that play finds them
 
-    @property
-    def stems(self) -> tuple[str, ...]:
-        """The stems of the job, in the order in which a tap receives them."""
-        return self._plan.stems
-
     def targets(self, track: Track) -> tuple[Path, ...]:
         """Return the files that a track will become."""
         if self.job.format.name == "stem.mp4":
@@ -119,25 +110,24 @@ class SongSeparator:
             raise ConfigError(f"{self.job.format.name} cannot hold the {rate} Hz of this model; take --format wav")
         return rate
 
-    def separate(self, track: Track, report: Report, on_block: Tap | None = None) -> Outcome:
+    def separate(self, track: Track, report: Report) -> Outcome:
         """Make the files of a track; none of them appears before all are complete.
 
         Args:
             track: the song.
             report: callback that receives the progress.
-            on_block: callback that receives every block of mix and stems, after it was written.
 
         Raises:
             AudioFileError: the song cannot be read or the files not written.
             SeparatorError: memory does not suffice even for the shortest windows.
-            Cancelled: ``report`` or ``on_block`` raised it.
+            Cancelled: ``report`` raised it.
         """
         song, targets = open_song(track.path), self.targets(track)
         notes = [song.note] if song.note else []
         settings = self._settings()
         if not self.job.overwrite and is_done(song, dict(zip(targets, settings, strict=True)), notes.append):
             return Outcome(track, targets, notes=tuple(notes), skipped=True)
-        while (why := self._attempt(song, targets, report, on_block, notes)) is not None:
+        while (why := self._attempt(song, targets, report, notes)) is not None:
             less = self._model.with_less_memory()
             if less is None:
                 raise SeparatorError(f"not enough memory for {track.path}, whatever was tried ({why}); free some")
@@ -160,27 +150,23 @@ class SongSeparator:
                 f"what the stems were made of cannot be noted in {folder} ({reason(error)}); they are made again"
             )
 
-    def _attempt(
-        self, song: Song, targets: tuple[Path, ...], report: Report, on_block: Tap | None, notes: list[str]
-    ) -> str | None:
+    def _attempt(self, song: Song, targets: tuple[Path, ...], report: Report, notes: list[str]) -> str | None:
         """Return None, or the error message if memory ran out."""
         try:
             try:
-                self._write(song, targets, report, on_block, notes)
+                self._write(song, targets, report, notes)
             except DamagedCacheError as error:
                 notes.append(f"{str(error).partition(';')[0]}; the stems were made again")
                 assert self._cache is not None, "it gave them"
                 self._cache.remove(self._key(song))
-                self._write(song, targets, report, on_block, notes)
+                self._write(song, targets, report, notes)
         except (RuntimeError, MemoryError) as error:
             if not isinstance(error, MemoryError) and not any(text in str(error) for text in _NO_MEMORY):
                 raise
             return str(error).partition("\n")[0][:100] or "MemoryError"
         return None
 
-    def _write(
-        self, song: Song, targets: tuple[Path, ...], report: Report, on_block: Tap | None, notes: list[str]
-    ) -> None:
+    def _write(self, song: Song, targets: tuple[Path, ...], report: Report, notes: list[str]) -> None:
         rate, meter = self.rate_for(song), ProgressMeter(report)
         statistics = self._measure(song, rate, meter, notes)
         meter.begin(statistics.frames)
@@ -195,8 +181,6 @@ class SongSeparator:
             for mix, stems in self._parts(song, rate, statistics, notes):
                 for plan, file in zip(self._plan.mixes, files, strict=True):
                     file.write(plan.render(mix, stems, self._plan.stems))
-                if on_block is not None:
-                    on_block(done, mix, stems)
                 done += mix.shape[1]
                 meter.separate(done)
             if done != statistics.frames:
@@ -249,17 +233,16 @@ class SongSeparator:
         return f"{song.digest}-{self._model.cache_key}"
 
 
-def attempt(separator: SongSeparator, track: Track, report: Report, on_block: Tap | None = None) -> Outcome:
+def attempt(separator: SongSeparator, track: Track, report: Report) -> Outcome:
     """Do a job for one track; a failure or a cancellation is stated in the outcome.
 
     Args:
         separator: does the job.
         track: the song.
         report: called with the progress.
-        on_block: called with each block of mix and stems.
     """
     try:
-        return separator.separate(track, report, on_block)
+        return separator.separate(track, report)
     except Cancelled:
         return Outcome(track, cancelled=True)
     except StreamSepError as error:

@@ -28,6 +28,7 @@ if TYPE_CHECKING:
     from stream_sep.protocols import Block
 
 _BLOCK = 1 << 16
+_KBPS = 256  # of each stream of a stem file
 
 
 def render_mix(
@@ -82,14 +83,13 @@ def render_mix(
     return notes
 
 
-def pack_stems(stem_files: Mapping[str, Path], mix: Path, target: Path, *, kbps: int = 256, tags_from: Path) -> None:
+def pack_stems(stem_files: Mapping[str, Path], mix: Path, target: Path, *, tags_from: Path) -> None:
     """Write a stem file (``.stem.mp4``) of stored stems.
 
     Args:
         stem_files: the four stems of `stem_mp4.STEMS`, audio files of any kind.
         mix: the sound of the whole song, which is the file's first stream.
         target: the file to write; it appears when complete.
-        kbps: kilobits per second of each stream.
         tags_from: the file whose title, artist and cover it gets.
 
     Raises:
@@ -99,7 +99,7 @@ def pack_stems(stem_files: Mapping[str, Path], mix: Path, target: Path, *, kbps:
     missing = [name for name in STEMS if name not in stem_files]
     if missing:
         raise ConfigError(f"a stem file holds {', '.join(STEMS)}; {', '.join(missing)} is missing")
-    write_stem_file([mix, *(stem_files[name] for name in STEMS)], tags_from, target, kbps)
+    write_stem_file([mix, *(stem_files[name] for name in STEMS)], tags_from, target, _KBPS)
 
 
 def _gains(

@@ -22,6 +22,7 @@ _WITH_COVER = {"flac", "mp3", "stem.mp4"}
 _OGG = {".ogg", ".opus", ".oga"}
 _PICTURES = {"bmp", "gif", "mjpeg", "png", "webp"}
 _MAX_PIXELS = 50_000_000  # of a cover that is decoded: 200 MB
+_MAX_SIDE = 512  # of a cover, in pixels; smaller ones keep their size
 _COVER_QUALITY = 3  # of mjpeg: 2 is the best, 31 the worst
 
 
@@ -67,13 +68,12 @@ def cover_stream(facts: dict[str, Any]) -> int | None:
     return None
 
 
-def write_cover(song: Path, target: Path, max_side: int = 512) -> bool:
+def write_cover(song: Path, target: Path) -> bool:
     """Write the cover of a song as a JPEG: decoded and encoded again, so that nothing else in it is copied.
 
     Args:
         song: the file with the cover.
         target: the file to write.
-        max_side: longest side in pixels; smaller covers keep their size.
 
     Returns:
         Whether there is one, of a common type and not too large; False also without ffmpeg.
@@ -88,7 +88,7 @@ def write_cover(song: Path, target: Path, max_side: int = 512) -> bool:
     codecs = {stream["index"]: stream.get("codec_name") for stream in facts.get("streams", [])}
     if number is None or codecs[number] not in _PICTURES:
         return False
-    scale = f"scale='min({max_side},iw)':'min({max_side},ih)':force_original_aspect_ratio=decrease"
+    scale = f"scale='min({_MAX_SIDE},iw)':'min({_MAX_SIDE},ih)':force_original_aspect_ratio=decrease"
     limits = ["-threads", "1", "-max_pixels", str(_MAX_PIXELS)]
     encoded = ["-frames:v", "1", "-map_metadata", "-1", "-vf", f"{scale},format=yuvj420p", "-c:v", "mjpeg"]
     arguments = [*limits, *input_arguments(song), "-map", f"0:{number}", *encoded, "-q:v", str(_COVER_QUALITY)]

@@ -12,13 +12,10 @@ import subprocess
 import sys
 import threading
 from contextlib import suppress
-from typing import TYPE_CHECKING, BinaryIO, cast
+from typing import BinaryIO, cast
 
 from stream_sep.lowlevel.child_side import PARENT_VARIABLE
 from stream_sep.lowlevel.deadline import Deadline
-
-if TYPE_CHECKING:
-    from collections.abc import Callable
 
 _SPAWN_TIMEOUT = 30.0
 _REAP_TIMEOUT = 1.0
@@ -32,15 +29,14 @@ class ChildProcess:
     Args:
         module: dotted name of the module.
         quiet: discard the child's standard error.
-        on_exit: called with the exit code, on a thread of the child's own, when it has ended.
 
     Raises:
         OSError: the system cannot start a process.
     """
 
-    def __init__(self, module: str, *, quiet: bool = False, on_exit: Callable[[int], None] = lambda _: None) -> None:
+    def __init__(self, module: str, *, quiet: bool = False) -> None:
         self.module, self.ended = module, threading.Event()
-        self._quiet, self._on_exit = quiet, on_exit
+        self._quiet = quiet
         self._process: subprocess.Popen[bytes] | None = None
         self._refused: OSError | None = None
         self._is_abandoned = False
@@ -117,11 +113,10 @@ class ChildProcess:
             started.set()
         if self._is_abandoned:
             self._process.kill()
-        code = self._process.wait()
+        self._process.wait()
         self.ended.set()
         if self._is_abandoned:
             self._close_pipes()
-        self._on_exit(code)
 
     def _close_pipes(self) -> None:
         _close(self.requests)

@@ -9,6 +9,8 @@ from stream_sep.errors import ConfigError
 SCHEDULES = ("cosine", "warmup-poly")
 """``cosine`` follows the share of the training that is done; ``warmup-poly`` counts steps."""
 
+_FLOOR = 1e-7  # the rate at the end of warmup-poly, and after it
+
 
 def cosine(progress: float, warmup: float) -> float:
     """Return the share of the highest learning rate: a linear rise, then half a cosine down to nothing.
@@ -25,9 +27,7 @@ def cosine(progress: float, warmup: float) -> float:
     return 0.5 + 0.5 * math.cos(math.pi * (progress - warmup) / (1 - warmup))
 
 
-def warmup_poly(  # noqa: PLR0917 - a formula has as many
-    step: int, peak: float, warmup_steps: int, decay_steps: int, power: float = 1.0, floor: float = 1e-7
-) -> float:
+def warmup_poly(step: int, peak: float, warmup_steps: int, decay_steps: int, power: float = 1.0) -> float:
     """Return a learning rate that rises over some steps and falls by a power of those that are left.
 
     Args:
@@ -36,7 +36,6 @@ def warmup_poly(  # noqa: PLR0917 - a formula has as many
         warmup_steps: steps of the rise.
         decay_steps: steps of the fall after it.
         power: 1 falls along a line.
-        floor: the rate at the end, and after it.
 
     >>> f"{warmup_poly(0, 1e-3, 32000, 128000):.3g}, {warmup_poly(96000, 1e-3, 32000, 128000):.3g}"
     '3.12e-08, 0.0005'
@@ -44,7 +43,7 @@ def warmup_poly(  # noqa: PLR0917 - a formula has as many
     if step < warmup_steps:
         return (step + 1) * peak / (warmup_steps + 1)
     left = max(0.0, 1 - (step - warmup_steps) / decay_steps)
-    return float((peak - floor) * left**power + floor)
+    return float((peak - _FLOOR) * left**power + _FLOOR)
 
 
 def check_schedule(name: str, decay_steps: int) -> None:

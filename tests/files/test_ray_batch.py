@@ -98,7 +98,7 @@ class Separator:
     def __init__(self, job):
         self.job = job
 
-    def separate(self, track, report, _on_block):
+    def separate(self, track, report):
         report(Progress("separate", 0.5))
         if "kill" in track.name:
             raise KeyboardInterrupt

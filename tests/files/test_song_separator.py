@@ -245,20 +245,11 @@ def test_what_a_crash_left_is_gone_after_the_next_run(tmp_path):
     assert not left.exists()
 
 
-def test_progress_has_its_stage_and_the_tap_gets_every_frame(tmp_path):
-    song, seen, received = music(5.0), [], []
+def test_progress_has_its_stage(tmp_path):
+    song, received = music(5.0), []
     path = write(tmp_path / "a.wav", song)
     settings = job(tmp_path, stems=("drums", "vocals"))
-    separator = SongSeparator(settings)
-
-    def tap(first, mix, stems):
-        assert first == sum(block.shape[1] for block, _ in seen)
-        seen.append((mix.copy(), stems.copy()))
-
-    separator.separate(find_tracks([path], settings.out)[0], received.append, tap)
-    np.testing.assert_allclose(np.concatenate([mix for mix, _ in seen], axis=1), song.T, atol=1e-6)
-    assert separator.stems == ("drums", "vocals")
-    np.testing.assert_allclose(np.concatenate([s for _, s in seen], axis=2)[1], 0.3 * song.T, atol=1e-6)
+    SongSeparator(settings).separate(find_tracks([path], settings.out)[0], received.append)
     stages = [progress.stage for progress in received]
     assert sorted(set(stages), key=stages.index) == ["read", "separate", "write"]
     ready = [progress.frames_ready for progress in received]

@@ -53,14 +53,11 @@ class Connection:
         websocket: accepted.
         peer: who is at the other end.
         address: its address in the OSC session.
-        clock: seconds.
     """
 
-    def __init__(
-        self, websocket: WebSocket, peer: Peer, address: Address, clock: Callable[[], float] = time.monotonic
-    ) -> None:
+    def __init__(self, websocket: WebSocket, peer: Peer, address: Address) -> None:
         self.peer, self.address = peer, address
-        self._websocket, self._clock = websocket, clock
+        self._websocket = websocket
         self._unsent: asyncio.Queue[bytes | str] = asyncio.Queue()
         self._unsent_bytes = 0
         self._second, self._count = 0.0, 0
@@ -105,7 +102,7 @@ class Connection:
             receive(message)
 
     def _within_rate(self) -> bool:
-        now = self._clock()
+        now = time.monotonic()
         if now - self._second >= 1.0:
             self._second, self._count = now, 0
         self._count += 1

@@ -68,13 +68,9 @@ def shipped_presets() -> dict[str, Traversable]:
     return named_files(shipped_folder() / "mixes")
 
 
-def list_presets(folder: Path | None = None) -> dict[str, Traversable]:
-    """Return the files of all presets by name, sorted; the user's override the bundled ones.
-
-    Args:
-        folder: the user's presets; `user_folder` unless given.
-    """
-    own = folder or user_folder()
+def list_presets() -> dict[str, Traversable]:
+    """Return the files of all presets by name, sorted; the user's override the bundled ones."""
+    own = user_folder()
     try:
         found = {**shipped_presets(), **(named_files(own) if is_reachable(own) else {})}
     except OSError as error:
@@ -82,12 +78,11 @@ def list_presets(folder: Path | None = None) -> dict[str, Traversable]:
     return dict(sorted(found.items()))
 
 
-def find_preset(name: str, folder: Path | None = None) -> Traversable:
+def find_preset(name: str) -> Traversable:
     """Return the file of a preset by name, never another file, as the name may come from a control surface.
 
     Args:
         name: of the preset.
-        folder: the user's presets; `user_folder` unless given.
 
     Returns:
         Its file.
@@ -95,20 +90,17 @@ def find_preset(name: str, folder: Path | None = None) -> Traversable:
     Raises:
         PresetError: no such preset.
     """
-    found = list_presets(folder)
+    found = list_presets()
     if name not in found:
         raise PresetError(f"no preset {name!r}; {did_you_mean(name, found)}")
     return found[name]
 
 
-def load_preset(
-    name: str, folder: Path | None = None, *, stems: tuple[str, ...] | None = None, files: bool = True
-) -> Preset:
+def load_preset(name: str, *, stems: tuple[str, ...] | None = None, files: bool = True) -> Preset:
     """Return a preset.
 
     Args:
         name: a preset's name, or a file.
-        folder: the user's presets; `user_folder` unless given.
         stems: the separator's stems; a preset that names another is rejected. None accepts any.
         files: whether ``name`` may be a file in another folder.
 
@@ -121,7 +113,7 @@ def load_preset(
     >>> dict(load_preset("karaoke").values)
     {'stem/vocals/gain_db': -90.0}
     """
-    preset, problems = _read(name, folder, stems, files=files)
+    preset, problems = _read(name, stems, files=files)
     if problems:
         more = f" (and {len(problems) - 1} more: see stream-sep presets check)" if len(problems) > 1 else ""
         raise PresetError(problems[0] + more)
@@ -130,7 +122,6 @@ def load_preset(
 
 def check_preset(
     name: str,
-    folder: Path | None = None,
     *,
     stems: tuple[str, ...] = KNOWN_STEMS,
     check_effect: EffectCheck | None = None,
@@ -139,7 +130,6 @@ def check_preset(
 
     Args:
         name: a preset's name, or a file.
-        folder: the user's presets; `user_folder` unless given.
         stems: the separator's stems.
         check_effect: as `parse_preset`.
 
@@ -152,16 +142,15 @@ def check_preset(
     >>> check_preset("karaoke")
     ()
     """
-    return _read(name, folder, stems, check_effect=check_effect)[1]
+    return _read(name, stems, check_effect=check_effect)[1]
 
 
-def apply_preset(name: str, controls: ControlState, folder: Path | None = None) -> Preset:
+def apply_preset(name: str, controls: ControlState) -> Preset:
     """Set all values of a preset, or none of them if one is invalid; return the preset.
 
     Args:
         name: a preset's name, or a file.
         controls: the control tree to set.
-        folder: the user's presets; `user_folder` unless given.
 
     Returns:
         The preset.
@@ -170,7 +159,7 @@ def apply_preset(name: str, controls: ControlState, folder: Path | None = None) 
         PresetError: as `load_preset`.
     """
     stems = stems_of(controls)
-    preset = load_preset(name, folder, stems=stems)
+    preset = load_preset(name, stems=stems)
     controls.update(preset.resolve(stems))
     return preset
 
@@ -180,12 +169,11 @@ def stems_of(controls: ControlState) -> tuple[str, ...]:
     return tuple(path.split("/")[1] for path in controls if path.startswith("stem/") and path.endswith("/gain_db"))
 
 
-def save_preset(preset: Preset, folder: Path | None = None) -> Path:
+def save_preset(preset: Preset) -> Path:
     """Write a preset to the user's folder atomically; the comments of an existing file are kept.
 
     Args:
         preset: with its name.
-        folder: the user's presets; `user_folder` unless given.
 
     Returns:
         Its file.
@@ -195,17 +183,16 @@ def save_preset(preset: Preset, folder: Path | None = None) -> Path:
     """
     if not _NAME.fullmatch(preset.name):
         raise PresetError(f"invalid preset name {preset.name!r}; use up to 61 letters, digits, '-', '_' and spaces")
-    path = (folder or user_folder()) / f"{preset.name}{SUFFIX}"
+    path = user_folder() / f"{preset.name}{SUFFIX}"
     write_preset(path, preset)
     return path
 
 
-def remove_preset(name: str, folder: Path | None = None) -> Path:
+def remove_preset(name: str) -> Path:
     """Delete a user preset; return its file.
 
     Args:
         name: of a user preset.
-        folder: the user's presets; `user_folder` unless given.
 
     Returns:
         The file that was deleted.
@@ -213,7 +200,7 @@ def remove_preset(name: str, folder: Path | None = None) -> Path:
     Raises:
         PresetError: no such preset, it is bundled, or the file cannot be deleted.
     """
-    own = folder or user_folder()
+    own = user_folder()
     try:
         mine = named_files(own) if is_reachable(own) else {}
         if name in mine:
@@ -247,13 +234,12 @@ def preset_of(name: str, controls: ControlState) -> Preset:
     return Preset(name, rounded)
 
 
-def store_preset(name: str, controls: ControlState, folder: Path | None = None) -> Path:
+def store_preset(name: str, controls: ControlState) -> Path:
     """Save the current values of the controls; an existing preset keeps its chains, outputs, fade and description.
 
     Args:
         name: of the preset.
         controls: read once.
-        folder: the user's presets; `user_folder` unless given.
 
     Returns:
         Its file.
@@ -262,15 +248,14 @@ def store_preset(name: str, controls: ControlState, folder: Path | None = None) 
         PresetError: as `save_preset`, or the preset of that name is broken.
     """
     new = preset_of(name, controls)
-    if name in list_presets(folder):
-        old = load_preset(name, folder, files=False)
+    if name in list_presets():
+        old = load_preset(name, files=False)
         new = replace(old, values=new.values)
-    return save_preset(new, folder)
+    return save_preset(new)
 
 
 def _read(
     name: str,
-    folder: Path | None,
     stems: tuple[str, ...] | None,
     *,
     files: bool = True,
@@ -278,8 +263,8 @@ def _read(
 ) -> tuple[Preset, tuple[str, ...]]:
     try:
         path = Path(name)
-        known = not files or name in list_presets(folder) or not path.is_file()
-        entry = find_preset(name, folder) if known else path
+        known = not files or name in list_presets() or not path.is_file()
+        entry = find_preset(name) if known else path
         text = read_text(entry)
     except (OSError, ValueError) as error:
         raise PresetError(f"cannot read preset {name}: {reason(error)}") from error

@@ -55,19 +55,19 @@ def masks_of(network: nn.Module, spectra: Tensor) -> Tensor:
     return torch.cat([masks, masks[..., -1:, :]], dim=3)
 
 
-def separate_song(network: nn.Module, mix: Tensor, window: int = WINDOW) -> Tensor:
+def separate_song(network: nn.Module, mix: Tensor) -> Tensor:
     """Return the stems of a song of any length, in windows that overlap by half and fade into each other.
 
     Shape:
         mix: ``(batch, 2, frames)``
         stems: ``(batch, groups, 2, frames)``
     """
-    half, frames = window // 2, mix.shape[-1]
+    half, frames = WINDOW // 2, mix.shape[-1]
     count = -(-frames // half) + 1
     padded = nn.functional.pad(mix, (half, (count + 1) * half - half - frames))
-    windows = padded.unfold(-1, window, half).transpose(1, 2).flatten(0, 1)
+    windows = padded.unfold(-1, WINDOW, half).transpose(1, 2).flatten(0, 1)
     made = torch.cat([separate_window(network, part) for part in torch.split(windows, _AT_ONCE)])
-    faded = (made * fade_window(window, mix.device)).reshape(len(mix), count, *made.shape[1:])
+    faded = (made * fade_window(WINDOW, mix.device)).reshape(len(mix), count, *made.shape[1:])
     first, second = faded[..., :half], faded[..., half:]
     total = (first[:, 1:] + second[:, :-1]).permute(0, 2, 3, 1, 4).flatten(-2)
     joined: Tensor = total[..., :frames]

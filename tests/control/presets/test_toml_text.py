@@ -75,11 +75,12 @@ def test_brackets_without_end_give_an_error_message(tmp_path, kind, bomb):
 
 
 @pytest.mark.parametrize("bomb", BOMBS.values(), ids=BOMBS)
-def test_a_preset_is_not_written_over_what_cannot_be_read(tmp_path, bomb):
+def test_a_preset_is_not_written_over_what_cannot_be_read(tmp_path, monkeypatch, bomb):
+    monkeypatch.setenv("STREAM_SEP_PRESETS", str(tmp_path))
     file = tmp_path / "mine.toml"
     file.write_text(f"schema = 1\n{bomb}\n")
     with pytest.raises(PresetError):
-        save_preset(Preset("mine", {"bypass": True}), tmp_path)
+        save_preset(Preset("mine", {"bypass": True}))
     assert file.read_text() == f"schema = 1\n{bomb}\n"
 
 
