@@ -15,11 +15,9 @@ from stream_sep.training.dropout import Dropout
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
-    from pathlib import Path
 
     import torch
 
-    from stream_sep.protocols import Separator
     from stream_sep.separators.source_groups import SourceGroups
 
 
@@ -27,6 +25,7 @@ class CausalKind:
     """Builds and loads causal networks; see `Kind`."""
 
     format = FORMAT
+    load_separator = staticmethod(load_at_own_hop)
 
     def build(self, table: Mapping[str, Any], groups: SourceGroups, inference_hop: int = 0) -> CausalTrainingModel:
         """Return a causal network of random weights; see `Kind.build`."""
@@ -40,16 +39,6 @@ class CausalKind:
     def describe(self, model: Any) -> dict[str, Any]:  # noqa: ANN401 - a CausalTrainingModel
         """Return its sizes."""
         return asdict(model.network.size)
-
-    def load_separator(
-        self,
-        *,
-        sample_rate: int = 44100,
-        weights: str | Path | None = None,
-        **options: Any,  # noqa: ANN401 - its own
-    ) -> Separator:
-        """Load weights as a separator; see `load_at_own_hop`."""
-        return load_at_own_hop(sample_rate=sample_rate, weights=weights, **options)
 
     def add_dropout(self, model: Any, dropout: float, input_dropout: float, random: torch.Generator) -> None:  # noqa: ANN401 - as above
         """Add dropout of inputs and activations, active in training mode; see `Dropout`.

@@ -12,9 +12,7 @@ from stream_sep.training.causal import CausalTrainingModel
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
-    from pathlib import Path
 
-    from stream_sep.protocols import Separator
     from stream_sep.separators.source_groups import SourceGroups
 
 
@@ -22,6 +20,7 @@ class FrameTransformerKind:
     """Builds and loads frame transformers; see `Kind`."""
 
     format = FORMAT
+    load_separator = staticmethod(load_frame_transformer)
 
     def build(self, table: Mapping[str, Any], groups: SourceGroups, inference_hop: int = 0) -> CausalTrainingModel:
         """Return a frame transformer of random weights; see `Kind.build`."""
@@ -38,16 +37,6 @@ class FrameTransformerKind:
         """Return its sizes."""
         table: dict[str, Any] = model.network.config.to_dict()
         return table
-
-    def load_separator(
-        self,
-        *,
-        sample_rate: int = 44100,
-        weights: str | Path | None = None,
-        **options: Any,  # noqa: ANN401 - its own
-    ) -> Separator:
-        """Load weights as a separator; see `load_frame_transformer`."""
-        return load_frame_transformer(sample_rate=sample_rate, weights=weights, **options)
 
 
 KIND = FrameTransformerKind()

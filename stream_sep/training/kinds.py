@@ -13,7 +13,7 @@ from stream_sep.separators.source_groups import FOUR, SourceGroups
 from stream_sep.separators.weight_file import read_weight_file, with_digest
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Callable, Mapping
     from pathlib import Path
 
     from stream_sep.protocols import Separator
@@ -55,19 +55,11 @@ class Kind(Protocol):
         """Return a table, for JSON, from which `build` makes a network of the same sizes."""
         ...
 
-    def load_separator(
-        self,
-        *,
-        sample_rate: int = 44100,
-        weights: str | Path | None = None,
-        **options: Any,  # noqa: ANN401 - its own
-    ) -> Separator:
-        """Load a file of weights of this kind as a separator of the engine.
+    @property
+    def load_separator(self) -> Callable[..., Separator]:
+        """Function that loads a file of weights of this kind as a separator of the engine.
 
-        Args:
-            sample_rate: frames per second of the stream.
-            weights: the file.
-            **options: the separator's own.
+        Its parameters are keywords: ``sample_rate``, ``weights``, and the separator's own options.
         """
         ...
 

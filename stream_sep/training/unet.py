@@ -13,9 +13,7 @@ from stream_sep.separators.unet.windows import HOP, WINDOW, separate_song, separ
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
-    from pathlib import Path
 
-    from stream_sep.protocols import Separator
     from stream_sep.separators.source_groups import SourceGroups
     from stream_sep.training.models import ModelState
 
@@ -51,6 +49,7 @@ class UNetKind:
     """Builds and loads U-Nets; see `Kind`."""
 
     format = FORMAT
+    load_separator = staticmethod(load_unet)
 
     def build(self, table: Mapping[str, Any], groups: SourceGroups, inference_hop: int = 0) -> UNetTrainingModel:
         """Return a U-Net of random weights; see `Kind.build`."""
@@ -68,16 +67,6 @@ class UNetKind:
     def describe(self, model: Any) -> dict[str, Any]:  # noqa: ANN401 - a UNetTrainingModel
         """Return its sizes."""
         return {"base": model.network.base}
-
-    def load_separator(
-        self,
-        *,
-        sample_rate: int = 44100,
-        weights: str | Path | None = None,
-        **options: Any,  # noqa: ANN401 - its own
-    ) -> Separator:
-        """Load weights as a separator; see `load_unet`."""
-        return load_unet(sample_rate=sample_rate, weights=weights, **options)
 
 
 KIND = UNetKind()

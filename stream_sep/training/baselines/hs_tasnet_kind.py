@@ -9,7 +9,6 @@ from stream_sep.training.baselines.hs_tasnet import HsTasnet
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
-    from pathlib import Path
 
     from stream_sep.protocols import Separator
     from stream_sep.separators.source_groups import SourceGroups
@@ -36,17 +35,11 @@ class HsTasnetKind:
             "basis": model.wave_down.in_features,
         }
 
-    def load_separator(
-        self,
-        *,
-        sample_rate: int = 44100,
-        weights: str | Path | None = None,
-        **options: Any,  # noqa: ANN401 - its own
-    ) -> Separator:
+    def load_separator(self, **options: Any) -> Separator:  # noqa: ANN401 - those of `load_hs_tasnet`
         """Load weights as a separator; see `load_hs_tasnet`."""
         from stream_sep.training.baselines.hs_tasnet_separator import load_hs_tasnet  # noqa: PLC0415 - it imports this
 
-        return load_hs_tasnet(sample_rate=sample_rate, weights=weights, **options)
+        return load_hs_tasnet(**options)
 
 
 KIND = HsTasnetKind()
