@@ -14,15 +14,9 @@ import numpy as np
 
 from stream_sep.errors import ConfigError
 from stream_sep.evaluation.measures import MEASURES, measure_stem
+from stream_sep.evaluation.score_table import ACCOMPANIMENT, score_table
 from stream_sep.evaluation.scored_model import ScoredModel
-from stream_sep.evaluation.sdr import (
-    ACCOMPANIMENT,
-    align_references,
-    estimate_mix,
-    has_only_stems_of,
-    order_stems,
-    stems_of,
-)
+from stream_sep.evaluation.sdr import align_references, estimate_mix, has_only_stems_of, stems_of
 from stream_sep.evaluation.songs import find_songs, load_songs, score_or_skip, song_name
 from stream_sep.evaluation.validation_split import is_validation
 from stream_sep.extras import install_hint
@@ -136,7 +130,11 @@ def format_report(scores: Sequence[Score], costs: Sequence[ModelCost]) -> str:
     | --- | ---: | ---: |
     | x | 4.00 | 2 |
     """
-    parts = [_table(scores, measure) for measure in MEASURES if any(row.measure == measure for row in scores)]
+    parts = []
+    for measure in MEASURES:
+        rows = [(row.song, row.model, row.stem, row.decibels) for row in scores if row.measure == measure]
+        if rows:
+            parts.append(score_table(measure, rows, np.median if measure == "SDR v4" else np.mean))
     if costs:
         lines = [
             "| model | latency, ms | hop, ms | p50, ms | p99, ms | share of a core | million weights | MB |",
@@ -199,21 +197,6 @@ def _museval(song: Song, model: str, estimates: Parts, groups: SourceGroups | No
     for stem, seconds in zip(loud, found, strict=True):
         if np.isfinite(seconds).any():
             yield Score(song.name, model, stem, "SDR v4", float(np.nanmedian(seconds)))
-
-
-def _table(scores: Sequence[Score], measure: str) -> str:
-    rows = [row for row in scores if row.measure == measure]
-    stems = order_stems(row.stem for row in rows)
-    lines = [f"| {measure}, dB | {' | '.join(stems)} | songs |", f"| --- |{' ---: |' * (len(stems) + 1)}"]
-    average = np.median if measure == "SDR v4" else np.mean
-    for model in dict.fromkeys(row.model for row in rows):
-        of_model = [row for row in rows if row.model == model]
-        cells = []
-        for stem in stems:
-            values = [row.decibels for row in of_model if row.stem == stem]
-            cells.append(f"{average(values):.2f}" if values else "")
-        lines.append(f"| {model} | {' | '.join(cells)} | {len({row.song for row in of_model})} |")
-    return "\n".join(lines)
 
 
 def _is_selected(path: SongPlace, percent: int | None) -> bool:

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
+from stream_sep.evaluation.score_table import ACCOMPANIMENT, score_table
 from stream_sep.evaluation.scored_model import ScoredModel
 from stream_sep.evaluation.songs import Parts, Song, find_songs, load_songs, score_or_skip
 from stream_sep.protocols import STEMS, Block
@@ -25,9 +26,6 @@ if TYPE_CHECKING:
 
 BASELINES = ("mix", "mid/side")
 """Estimates that cost nothing, scored with every model."""
-
-ACCOMPANIMENT = "accompaniment"
-"""All but the vocals; scored with the stems."""
 
 _INSTRUMENTS = "instruments"
 
@@ -225,30 +223,4 @@ def format_table(rows: Iterable[Row]) -> str:
     | --- | ---: | ---: |
     | bands | 3.50 | 2 |
     """
-    kept = list(rows)
-    models = list(dict.fromkeys(row.model for row in kept))
-    present = {row.stem for row in kept}
-    stems = order_stems(present)
-    lines = [f"| uSDR, dB | {' | '.join(stems)} | songs |", f"| --- |{' ---: |' * (len(stems) + 1)}"]
-    for model in models:
-        songs = {row.song for row in kept if row.model == model}
-        cells = " | ".join(
-            _mean_cell([row.usdr for row in kept if (row.model, row.stem) == (model, s)]) for s in stems
-        )
-        lines.append(f"| {model} | {cells} | {len(songs)} |")
-    return "\n".join(lines)
-
-
-def order_stems(present: Iterable[str]) -> list[str]:
-    """Return stems in the order of tables: the usual four, others, the accompaniment.
-
-    >>> order_stems({"accompaniment", "no_drums", "drums"})
-    ['drums', 'no_drums', 'accompaniment']
-    """
-    kept = set(present)
-    usual = [stem for stem in STEMS if stem in kept]
-    return [*usual, *sorted(kept - {*STEMS, ACCOMPANIMENT}), *([ACCOMPANIMENT] if ACCOMPANIMENT in kept else [])]
-
-
-def _mean_cell(scores: list[float]) -> str:
-    return f"{sum(scores) / len(scores):.2f}" if scores else ""
+    return score_table("uSDR", [(row.song, row.model, row.stem, row.usdr) for row in rows])

@@ -181,13 +181,15 @@ def song_name(path: SongPlace) -> str:
 
 def _read_sources(song: SourcedSong) -> tuple[int, Parts]:
     files = {name: [open_song(one.path, one.stream or 0) for one in sounds] for name, sounds in song.sources.items()}
-    rates = {file.sample_rate for sounds in files.values() for file in sounds}
-    if len(rates) != 1:
-        raise AudioFileError(
-            f"the sources of {song.name} differ in sample rate: {sorted(rates)}; convert them to one"
-        )
-    rate = rates.pop()
+    rate = _common_rate([file for sounds in files.values() for file in sounds], f"the sources of {song.name}")
     return rate, {name: _sum([_read(file, rate) for file in sounds]) for name, sounds in files.items()}
+
+
+def _common_rate(songs: Iterable[SongFile], what: str) -> int:
+    rates = {song.sample_rate for song in songs}
+    if len(rates) != 1:
+        raise AudioFileError(f"{what} differ in sample rate: {sorted(rates)}; convert them to one")
+    return rates.pop()
 
 
 def _sum(sounds: Sequence[Block]) -> Block:
@@ -199,10 +201,7 @@ def _sum(sounds: Sequence[Block]) -> Block:
 
 def _read_stem_folder(folder: Path) -> tuple[int, Parts]:
     songs = {name: open_song(path) for name, path in stems_in(folder).items()}
-    rates = {song.sample_rate for song in songs.values()}
-    if len(rates) != 1:
-        raise AudioFileError(f"the stems in {folder} differ in sample rate: {sorted(rates)}; convert them to one")
-    rate = rates.pop()
+    rate = _common_rate(songs.values(), f"the stems in {folder}")
     return rate, {name: _read(song, rate) for name, song in songs.items()}
 
 

@@ -7,7 +7,6 @@ from typing import TYPE_CHECKING
 
 from stream_sep.errors import ConfigError
 from stream_sep.files.crew import Crew
-from stream_sep.files.progress import Progress
 from stream_sep.files.separator_settings import check_settings
 from stream_sep.files.song import no_file
 from stream_sep.files.song_separator import Outcome, SongSeparator, attempt
@@ -17,6 +16,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Sequence
 
     from stream_sep.files.job import SeparationJob
+    from stream_sep.files.progress import Progress
     from stream_sep.files.tracks import Track
 
 _POLL_SECONDS = 0.1
@@ -64,7 +64,7 @@ def _in_processes(
             done = crew.wait(_POLL_SECONDS)
             for handle, index in indices.items():
                 progress = crew.progress(handle)
-                if reported.get(index, Progress()) is not progress and reported.get(index) != progress:
+                if reported.get(index) != progress:
                     reported[index] = progress
                     report(index, progress)
             if done is None:

@@ -186,23 +186,24 @@ class RefinerLoop:
         try:
             self._step(task)
         except (StreamSepError, OSError) as error:
-            self._done.add(task.number)
             self._server.report(f"cannot refine {task.path}: {reason(error)}")
-            self._server.send({"number": task.number, "finished": True})
+            self._finish(task)
 
     def _step(self, task: Task) -> None:
         if (self._song is None or self._song[0] != task.number) and not self._begin(task):
-            self._done.add(task.number)
-            self._server.send({"number": task.number, "finished": True})
+            self._finish(task)
             return
         assert self._song is not None
         _, refiner, key = self._song
         if refiner.step(task.frame):
             self._server.send({"number": task.number, "speed": refiner.speed, "frame": task.frame})
             return
-        self._done.add(task.number)
         self._server.send({"keeping": str(self._cache.folder / key)})
         self._keep(refiner, key, task.path)
+        self._finish(task)
+
+    def _finish(self, task: Task) -> None:
+        self._done.add(task.number)
         self._server.send({"number": task.number, "finished": True})
 
     def _begin(self, task: Task) -> bool:
