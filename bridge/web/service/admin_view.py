@@ -9,17 +9,15 @@ from sqlalchemy import func, select
 from bridge.web.service.accounts_view import max_seconds_of, storage_of
 from bridge.web.service.dependencies import iso
 from bridge.web.service.metrics import WORKER_SECONDS, problems_of
-from bridge.web.service.passwords import hash_secret, new_secret
 from bridge.web.service.queue import ACTIVE
-from bridge.web.service.schemas import AdminOverview, AdminUser, LinkBody, QueueEntry, WorkerBody
-from bridge.web.service.tables import CLOSED, NO_PASSWORD, Invitation, Job, Song, User, Worker
+from bridge.web.service.schemas import AdminOverview, AdminUser, QueueEntry, WorkerBody
+from bridge.web.service.tables import CLOSED, NO_PASSWORD, Job, Song, User, Worker
 
 if TYPE_CHECKING:
     from sqlalchemy.orm import Session
 
     from bridge.web.service.context import Service
 
-_PATHS = {"invite": "/signup#k=", "setup": "/setup#k=", "reset": "/reset#k="}
 _MAX_QUEUE = 100
 
 
@@ -80,35 +78,6 @@ def list_accounts(service: Service, session: Session) -> list[AdminUser]:
     """
     query = select(User).where(User.password_hash.not_in((NO_PASSWORD, CLOSED))).order_by(User.name_key)
     return [admin_user(service, session, user) for user in session.scalars(query).all()]
-
-
-def new_link(
-    service: Service, session: Session, kind: str, *, seconds: float, note: str = "", user_id: str | None = None
-) -> LinkBody:
-    """Make a link that works once; its path is in this value only.
-
-    Args:
-        service: the service.
-        session: the database session.
-        kind: kind of link.
-        seconds: how long the link is valid.
-        note: for the list of links.
-        user_id: id of the account.
-    """
-    key, now = new_secret(), service.clock()
-    link = Invitation(
-        kind=kind, user_id=user_id, secret_hash=hash_secret(key), note=note, created=now, expires=now + seconds
-    )
-    session.add(link)
-    session.flush()
-    return link_body(link).model_copy(update={"path": f"{_PATHS[kind]}{key}"})
-
-
-def link_body(link: Invitation) -> LinkBody:
-    """Return a link without its key."""
-    return LinkBody(
-        id=link.id, kind=link.kind, note=link.note, created=iso(link.created) or "", expires=iso(link.expires) or ""
-    )
 
 
 def _worker_body(worker: Worker) -> WorkerBody:

@@ -17,10 +17,10 @@ from sqlalchemy import delete
 
 from bridge.web.security import is_loopback
 from bridge.web.service.accounts import has_users
-from bridge.web.service.admin_view import new_link
 from bridge.web.service.app import make_site
 from bridge.web.service.context import open_service
 from bridge.web.service.demo import add_demo
+from bridge.web.service.invitations import new_link
 from bridge.web.service.reconcile import reconcile
 from bridge.web.service.tables import Invitation
 from bridge.web.service.worker import SUPERVISOR, run_worker

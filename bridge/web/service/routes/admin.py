@@ -10,9 +10,10 @@ from sqlalchemy.orm import Session
 
 from bridge.web.problems import Problem, not_found
 from bridge.web.service import accounts, queue
-from bridge.web.service.admin_view import admin_user, link_body, list_accounts, new_link, overview
+from bridge.web.service.admin_view import admin_user, list_accounts, overview
 from bridge.web.service.audit import record
 from bridge.web.service.dependencies import AdminCaller, ServiceOf, address_of, iso
+from bridge.web.service.invitations import link_body, new_link
 from bridge.web.service.reconcile import purge_deleted
 from bridge.web.service.schemas import (
     MAX_INTEGER,

@@ -6,7 +6,7 @@ from fastapi import APIRouter, Request, Response
 from sqlalchemy.orm import Session
 
 from bridge.web.problems import Problem
-from bridge.web.service import accounts
+from bridge.web.service import accounts, invitations, login
 from bridge.web.service.accounts_view import user_body
 from bridge.web.service.audit import record
 from bridge.web.service.context import Service
@@ -30,7 +30,7 @@ def read_session(service: ServiceOf, caller: AnyCaller) -> UserBody:
 @router.post("", operation_id="logIn")
 def log_in(service: ServiceOf, body: LogIn, request: Request, response: Response, caller: AnyCaller) -> UserBody:
     """Log in with name and password; the response sets the cookie."""
-    user = accounts.log_in(service, body.name, body.password, address_of(request))
+    user = login.log_in(service, body.name, body.password, address_of(request))
     return open_session(service, user, request, response, replaces=caller.session_id if caller else "")
 
 
@@ -46,11 +46,11 @@ def reset(service: ServiceOf, body: Reset, request: Request, response: Response)
     """Set a new password with a reset link from the admin, and log in."""
     service.throttle.check("reset", address_of(request), 10, 600)
     with service.database.read() as session:
-        link = accounts.find_invitation(session, "reset", body.key, service.clock())
+        link = invitations.find_invitation(session, "reset", body.key, service.clock())
         user = _open_account(session, link)
     password_hash = accounts.hash_password(service, body.password, user.name)
     with service.database.write() as session:
-        user = _open_account(session, accounts.use_invitation(session, "reset", body.key, service.clock()))
+        user = _open_account(session, invitations.use_invitation(session, "reset", body.key, service.clock()))
         accounts.change_password(session, user, password_hash)
         record(service, session, user.name, "reset-password", address=address_of(request))
     return open_session(service, user, request, response)

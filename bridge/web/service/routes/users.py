@@ -9,7 +9,7 @@ from sqlalchemy import delete, select
 from sqlalchemy.orm import Session
 
 from bridge.web.problems import Problem, not_found
-from bridge.web.service import accounts
+from bridge.web.service import accounts, invitations
 from bridge.web.service.accounts_view import user_body
 from bridge.web.service.audit import record
 from bridge.web.service.context import Service
@@ -200,7 +200,7 @@ def _check_key(service: Service, session: Session, body: SignUp) -> None:
         raise Problem(403, "sign-up-closed", "Sign-up is closed.", "Ask the owner of this server for an account.")
     for kind, key in (("setup", body.setup), ("invite", body.invitation)):
         if key:
-            accounts.find_invitation(session, kind, key, service.clock())
+            invitations.find_invitation(session, kind, key, service.clock())
             return
     if mode != "open" or not accounts.has_users(session):
         hint = "Ask the owner of this server for an invitation."
@@ -216,7 +216,7 @@ def _use_key(service: Service, session: Session, body: SignUp) -> bool:
     _check_key(service, session, body)
     for kind, key in (("setup", body.setup), ("invite", body.invitation)):
         if key:
-            accounts.use_invitation(session, kind, key, service.clock())
+            invitations.use_invitation(session, kind, key, service.clock())
             return kind == "setup"
     return False
 

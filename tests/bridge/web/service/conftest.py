@@ -8,10 +8,10 @@ import pytest
 from requirements import require
 from web_service import CHEAP, ORIGIN, PASSWORD, Clock, TestClient, song_bytes, upload, work
 
-from bridge.web.service.admin_view import new_link
 from bridge.web.service.app import make_app, make_site
 from bridge.web.service.config import Limits, ServiceConfig
 from bridge.web.service.context import open_service
+from bridge.web.service.invitations import new_link
 
 
 @pytest.fixture

@@ -8,13 +8,13 @@ from sqlalchemy import select
 from web_service import ORIGIN, PASSWORD, TestClient, configured, with_limits
 
 from bridge.web.problems import Problem
-from bridge.web.service import accounts
+from bridge.web.service import login
 from bridge.web.service.accounts import create_user, hash_password
-from bridge.web.service.admin_view import new_link
 from bridge.web.service.app import make_site
 from bridge.web.service.config import HashCosts
 from bridge.web.service.context import open_service
 from bridge.web.service.database import Database
+from bridge.web.service.invitations import new_link
 from bridge.web.service.passwords import Passwords
 from bridge.web.service.tables import AuditEntry, LoginSession, RecoveryCode, Token, User
 
@@ -124,7 +124,7 @@ def test_tries_at_the_same_time_are_slowed_down_too(service, bea, monkeypatch):
 
     def try_once():
         with pytest.raises(Problem) as refused:
-            accounts.log_in(service, "bea", OTHER, "192.0.2.1")
+            login.log_in(service, "bea", OTHER, "192.0.2.1")
         statuses.append(refused.value.status)
 
     def verify(_self, _stored, _password):
