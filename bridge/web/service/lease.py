@@ -11,8 +11,8 @@ from typing import TYPE_CHECKING, Self
 
 from sqlalchemy.exc import SQLAlchemyError
 
-from bridge.web.service import queue, queue_events
-from bridge.web.service.queue import Claim, LeaseLostError
+from bridge.web.service import claims, queue_events
+from bridge.web.service.claims import Claim, LeaseLostError
 from bridge.web.service.tables import Song
 from stream_sep.errors import Cancelled
 
@@ -89,7 +89,7 @@ class Lease:
         self._stage, self._reported_at = stage, now
         try:
             with self._service.database.write() as session:
-                job = queue.lock_claimed(session, self._claimed)
+                job = claims.lock_claimed(session, self._claimed)
                 job.stage, job.share = stage, share
                 job.frames_ready, job.seconds_left = frames_ready, seconds_left
                 queue_events.publish_progress(self._service, session, job, session.get_one(Song, job.song_id))
@@ -100,7 +100,7 @@ class Lease:
     def _renew(self) -> None:
         while not self._ended.wait(RENEW_SECONDS):
             try:
-                cancelled = queue.renew(self._service, self._claimed)
+                cancelled = claims.renew(self._service, self._claimed)
             except LeaseLostError:
                 self._reason = "lost"
                 return
@@ -122,5 +122,5 @@ class Lease:
     def _kill(self) -> None:
         """Kill the process, which does not react to a cancel."""
         with self._service.database.write() as session:
-            queue.finish(self._service, session, self._claimed, "cancelled")
+            claims.finish(self._service, session, self._claimed, "cancelled")
         os.kill(os.getpid(), signal.SIGKILL)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from bridge.web.service import queue
+from bridge.web.service import claims
 from bridge.web.service.disk import max_bytes, require_disk
 from bridge.web.service.downloads import not_whole
 from bridge.web.service.files import SOURCE
@@ -17,9 +17,9 @@ from stream_sep.files.stored_stems import render_mix
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
 
+    from bridge.web.service.claims import Claim
     from bridge.web.service.context import Service
     from bridge.web.service.lease import Lease
-    from bridge.web.service.queue import Claim
 
 
 def render_mix_job(service: Service, claimed: Claim, lease: Lease) -> None:
@@ -55,7 +55,7 @@ def render_mix_job(service: Service, claimed: Claim, lease: Lease) -> None:
         report=lambda share: lease.report("pack", share),
     )
     with service.database.write() as session:
-        queue.finish(service, session, claimed, "done", result=name)
+        claims.finish(service, session, claimed, "done", result=name)
 
 
 def levels(strips: Mapping[str, Strip], stems: Sequence[str], master_db: float) -> dict[str, float]:

@@ -11,9 +11,10 @@ from sqlalchemy import delete, select, update
 
 from bridge.web.problems import Problem
 from bridge.web.service import events
+from bridge.web.service.claims import requeue_expired
 from bridge.web.service.completion import complete
 from bridge.web.service.files import STEMS_PREFIX, kept_bytes, missing_files, remove
-from bridge.web.service.queue import ACTIVE, requeue_expired
+from bridge.web.service.queue import ACTIVE
 from bridge.web.service.sessions import IDLE_SECONDS, MAX_SECONDS
 from bridge.web.service.tables import CLOSED, Invitation, Job, LoginSession, Song, Upload, User, Worker
 from bridge.web.service.uploads import cancel_upload

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any
 import soundfile
 from sqlalchemy import delete
 
-from bridge.web.service import queue, queue_events
+from bridge.web.service import claims, queue_events
 from bridge.web.service.accounts_view import max_seconds_of
 from bridge.web.service.crash import crash_point
 from bridge.web.service.files import (
@@ -37,9 +37,9 @@ from stream_sep.files.tracks import Track
 if TYPE_CHECKING:
     from pathlib import Path
 
+    from bridge.web.service.claims import Claim
     from bridge.web.service.context import Service
     from bridge.web.service.lease import Lease
-    from bridge.web.service.queue import Claim
     from stream_sep.files.progress import Progress
     from stream_sep.files.song_models import ModelShelf
 
@@ -126,7 +126,7 @@ class Separation:
         """Store the properties of the decoded file, before the upload is deleted."""
         info = soundfile.info(self._source)
         with self.service.database.write() as session:
-            queue.lock_claimed(session, self.claimed)
+            claims.lock_claimed(session, self.claimed)
             song = session.get_one(Song, self.claimed.song_id)
             song.seconds, song.bytes = info.frames / info.samplerate, self._source_bytes()
             song.digest, song.cover = digest, self._cover.is_file()
@@ -155,7 +155,7 @@ class Separation:
     def _announce(self, stems: tuple[str, ...], rate: int, frames: int, folder: Path) -> None:
         """Store where the growing stems are, so that they can be played."""
         with self.service.database.write() as session:
-            job = queue.lock_claimed(session, self.claimed)
+            job = claims.lock_claimed(session, self.claimed)
             job.folder = folder.relative_to(self.service.data.root).as_posix()
             song = session.get_one(Song, job.song_id)
             if song.job_id is None:
@@ -198,7 +198,7 @@ class Separation:
     def _commit(self) -> None:
         manifest: dict[str, Any] = json.loads((self._published / MANIFEST).read_text("utf-8"))
         with self.service.database.write() as session:
-            job = queue.lock_claimed(session, self.claimed)
+            job = claims.lock_claimed(session, self.claimed)
             song = session.get_one(Song, job.song_id)
             replaced, song.job_id = song.job_id, job.id
             song.state, song.error, song.version = "ready", "", song.version + 1
@@ -212,7 +212,7 @@ class Separation:
                 StemFile(job_id=job.id, position=position, **entry)
                 for position, entry in enumerate(manifest["stems"])
             )
-            queue.finish(self.service, session, self.claimed, "done")
+            claims.finish(self.service, session, self.claimed, "done")
         crash_point("after_done")
         if replaced is not None and replaced != self.claimed.job_id:
             remove(self.service.data.stems(self.claimed.song_id, replaced))

@@ -13,13 +13,13 @@ from typing import TYPE_CHECKING
 from sqlalchemy.exc import SQLAlchemyError
 
 from bridge.web.problems import Problem
-from bridge.web.service import queue
+from bridge.web.service import claims
+from bridge.web.service.claims import Claim, LeaseLostError
 from bridge.web.service.config import package_version
 from bridge.web.service.crash import crash_point
 from bridge.web.service.lease import Lease, StopWorkError
 from bridge.web.service.mixing import render_mix_job
 from bridge.web.service.model_shelf import make_shelf
-from bridge.web.service.queue import Claim, LeaseLostError
 from bridge.web.service.reconcile import housekeep, reconcile
 from bridge.web.service.separation import Separation
 from bridge.web.service.tables import Worker, new_id
@@ -100,7 +100,7 @@ class WorkerProcess:
 
     def work_once(self, kinds: tuple[str, ...]) -> bool:
         """Do the next job of some kinds; return whether there was one."""
-        claimed = queue.claim(self._service, self.id, kinds)
+        claimed = claims.claim(self._service, self.id, kinds)
         if claimed is None:
             return False
         crash_point("claimed")
@@ -132,7 +132,7 @@ class WorkerProcess:
 
     def _end(self, claimed: Claim, reason: str) -> None:
         if reason == "stopping":
-            self._safely(lambda: queue.release(self._service, claimed))
+            self._safely(lambda: claims.release(self._service, claimed))
         elif reason == "cancelled":
             self._finish(claimed, "cancelled")
 
@@ -142,7 +142,7 @@ class WorkerProcess:
     def _finish(self, claimed: Claim, state: str, error: str = "") -> None:
         def finish() -> None:
             with self._service.database.write() as session:
-                queue.finish(self._service, session, claimed, state, error=error)
+                claims.finish(self._service, session, claimed, state, error=error)
 
         self._safely(finish)
 

@@ -12,7 +12,7 @@ import waiting
 from sqlalchemy import select
 from web_service import expire_leases, song_bytes, upload, work
 
-from bridge.web.service import lease, queue
+from bridge.web.service import claims, lease, queue
 from bridge.web.service import reconcile as reconciling
 from bridge.web.service.completion import complete
 from bridge.web.service.consistency import find_violations
@@ -83,27 +83,27 @@ def test_a_worker_killed_while_it_has_a_song(service, admin, point):
 
 def test_a_song_that_ends_three_workers_fails_and_reports_it(service, admin):
     upload(admin, song_bytes(1.0))
-    for _ in range(queue.MAX_TRIES):
-        assert queue.claim(service, "a worker that dies", ("separate",)) is not None
+    for _ in range(claims.MAX_TRIES):
+        assert claims.claim(service, "a worker that dies", ("separate",)) is not None
         expire_leases(service)
-    assert queue.claim(service, "another", ("separate",)) is None
+    assert claims.claim(service, "another", ("separate",)) is None
     (song,) = songs_of(service)
-    assert (song.state, song.error) == ("failed", queue.LOST)
+    assert (song.state, song.error) == ("failed", claims.LOST)
 
 
 @pytest.mark.parametrize("skew", [-3600.0, 3600.0])
 def test_workers_whose_clocks_differ_keep_their_jobs(service, config, clock, admin, skew):
     upload(admin, song_bytes(1.0))
-    claimed = queue.claim(service, "here", ("separate",))
+    claimed = claims.claim(service, "here", ("separate",))
     other = open_service(config, lambda: clock() + skew)
     try:
-        assert queue.claim(other, "there", ("separate",)) is None
+        assert claims.claim(other, "there", ("separate",)) is None
         reconcile(other)
-        queue.renew(service, claimed)
-        assert queue.claim(other, "there", ("separate",)) is None
+        claims.renew(service, claimed)
+        assert claims.claim(other, "there", ("separate",)) is None
         expire_leases(service)
-        taken = queue.claim(other, "there", ("separate",))
-        assert queue.claim(service, "here", ("separate",)) is None
+        taken = claims.claim(other, "there", ("separate",))
+        assert claims.claim(service, "here", ("separate",)) is None
     finally:
         other.close()
     assert (taken.job_id, taken.attempt) == (claimed.job_id, 2)
@@ -114,7 +114,7 @@ def test_a_worker_whose_clock_is_ahead_has_time_to_cancel(service, clock, admin,
     monkeypatch.setattr(lease, "RENEW_SECONDS", 0.01)
     monkeypatch.setattr(lease.Lease, "_kill", lambda _: kills.append("kill"))
     upload(admin, song_bytes(1.0))
-    claimed = queue.claim(service, "worker", ("separate",))
+    claimed = claims.claim(service, "worker", ("separate",))
     with service.database.write() as session:
         queue.cancel(service, session, claimed.job_id)
     clock.now += 3600.0
@@ -125,26 +125,26 @@ def test_a_worker_whose_clock_is_ahead_has_time_to_cancel(service, clock, admin,
 
 def test_a_worker_that_lost_its_lease_changes_nothing(service, admin):
     upload(admin, song_bytes(1.0))
-    late = queue.claim(service, "late", ("separate",))
+    late = claims.claim(service, "late", ("separate",))
     expire_leases(service)
-    now = queue.claim(service, "next", ("separate",))
+    now = claims.claim(service, "next", ("separate",))
     assert (late.job_id, late.attempt, now.attempt) == (now.job_id, 1, 2)
     for action in (
-        lambda session: queue.finish(service, session, late, "done"),
-        lambda session: queue.lock_claimed(session, late),
+        lambda session: claims.finish(service, session, late, "done"),
+        lambda session: claims.lock_claimed(session, late),
     ):
-        with pytest.raises(queue.LeaseLostError), service.database.write() as session:
+        with pytest.raises(claims.LeaseLostError), service.database.write() as session:
             action(session)
-    with pytest.raises(queue.LeaseLostError):
-        queue.renew(service, late)
+    with pytest.raises(claims.LeaseLostError):
+        claims.renew(service, late)
     with service.database.read() as session:
         assert session.scalars(select(Job.worker)).all() == ["next"]
 
 
 def test_a_stopped_worker_releases_its_job_uncounted(service, admin):
     upload(admin, song_bytes(1.0))
-    claimed = queue.claim(service, "w", ("separate",))
-    queue.release(service, claimed)
+    claimed = claims.claim(service, "w", ("separate",))
+    claims.release(service, claimed)
     with service.database.read() as session:
         job = session.scalars(select(Job)).one()
     assert (job.state, job.tries, songs_of(service)[0].state) == ("queued", 0, "waiting")

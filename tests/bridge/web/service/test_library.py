@@ -9,7 +9,7 @@ import pytest
 import soundfile
 from web_service import song_bytes, upload, with_limits, work
 
-from bridge.web.service import queue
+from bridge.web.service import claims
 from bridge.web.service.reconcile import housekeep
 from bridge.web.service.songs import PAGE
 from bridge.web.service.tables import Event, Song
@@ -246,7 +246,7 @@ def test_the_account_with_the_fewest_running_goes_first(service, bea, sign_up):
         upload(bea, song_bytes(1.0, seed=number))
     upload(cleo, song_bytes(1.0))
     ids = {browser.get("/api/v1/me").json()["id"]: name for browser, name in ((bea, "bea"), (cleo, "cleo"))}
-    order = [ids[queue.claim(service, f"worker {n}", ("separate",)).user_id] for n in range(4)]
+    order = [ids[claims.claim(service, f"worker {n}", ("separate",)).user_id] for n in range(4)]
     assert order == ["bea", "cleo", "bea", "bea"]
 
 
@@ -263,7 +263,7 @@ def test_a_waiting_job_is_moved_among_its_owners_and_no_other_waits_longer(servi
     assert job_of(cleo, others)["position"] == before == 3
     bea.post(f"/api/v1/jobs/{last}/move", json={"to": 1000})
     assert [job["id"] for job in bea.get("/api/v1/jobs").json()] == [first, second, last]
-    assert queue.claim(service, "worker", ("separate",)).job_id == first
+    assert claims.claim(service, "worker", ("separate",)).job_id == first
     refused = bea.post(f"/api/v1/jobs/{first}/move", json={"to": 1})
     assert (refused.status_code, refused.json()["code"]) == (409, "not-waiting")
 
