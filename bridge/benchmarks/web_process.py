@@ -14,7 +14,7 @@ import urllib.request
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
-from bridge.web.service.supervisor import DATABASE_VARIABLE
+from bridge.web.service.worker_pool import DATABASE_VARIABLE
 from stream_sep.errors import BridgeError
 
 if TYPE_CHECKING:

@@ -243,7 +243,7 @@ class _Executor:
 
 
 def _workers(config: ServiceConfig, executor: _Executor, count: int) -> AbstractContextManager[object]:
-    from bridge.web.service.supervisor import WorkerPool, worker_command
+    from bridge.web.service.worker_pool import WorkerPool, worker_command
 
     if executor.name == "local" or count == 0:
         return WorkerPool(worker_command(config), count)

@@ -1,16 +1,13 @@
-"""The processes of a service: the web server here, the workers as children that are started again when they end."""
+"""The processes of a service: the web server here, with its workers, or a worker alone."""
 
 from __future__ import annotations
 
 import contextlib
 import ipaddress
-import os
 import signal
 import socket
-import subprocess
-import sys
 import threading
-from typing import TYPE_CHECKING, Self
+from typing import TYPE_CHECKING
 
 import uvicorn
 from sqlalchemy import delete
@@ -23,23 +20,19 @@ from bridge.web.service.demo import add_demo
 from bridge.web.service.invitations import new_link
 from bridge.web.service.reconcile import reconcile
 from bridge.web.service.tables import Invitation
-from bridge.web.service.worker import SUPERVISOR, run_worker
+from bridge.web.service.worker import run_worker
+from bridge.web.service.worker_pool import pass_database_on
 from stream_sep.errors import BridgeError, ConfigError
 from stream_sep.lowlevel.stop_signals import stop_signals
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator, Sequence
+    from collections.abc import Callable, Iterator
     from contextlib import AbstractContextManager
 
     from bridge.web.service.config import ServiceConfig
     from bridge.web.service.context import Service
 
-DATABASE_VARIABLE = "STREAM_SEP_DATABASE"
-"""URL of the database, as in ``serve --database``."""
-
 SETUP_SECONDS = 3600.0
-_AGAIN_SECONDS = 1.0
-_END_SECONDS = 15.0
 _MAX_CONNECTIONS = 400
 _MAX_MESSAGE = 1 << 16
 
@@ -59,43 +52,6 @@ class _Server(uvicorn.Server):
         finally:
             for number, handler in before.items():
                 signal.signal(number, handler)
-
-
-class WorkerPool:
-    """Keeps worker processes running; ends them on exit.
-
-    Args:
-        command: of one worker.
-        count: of workers.
-    """
-
-    def __init__(self, command: Sequence[str], count: int) -> None:
-        self._command, self._count = list(command), count
-        self._ended = threading.Event()
-        self._threads: list[threading.Thread] = []
-
-    def __enter__(self) -> Self:
-        """Start them."""
-        for number in range(self._count):
-            thread = threading.Thread(target=self._keep_one, name=f"worker {number}", daemon=True)
-            thread.start()
-            self._threads.append(thread)
-        return self
-
-    def __exit__(self, *_: object) -> None:
-        """Stop them, and wait until they have released their jobs."""
-        self._ended.set()
-        for thread in self._threads:
-            thread.join(_END_SECONDS + 5.0)
-
-    def _keep_one(self) -> None:
-        while not self._ended.is_set():
-            env = {**os.environ, SUPERVISOR: str(os.getpid())}
-            with subprocess.Popen(self._command, stdin=subprocess.DEVNULL, env=env) as worker:  # noqa: S603 - our own program
-                while worker.poll() is None and not self._ended.wait(0.2):
-                    pass
-                _end(worker)
-            self._ended.wait(_AGAIN_SECONDS)
 
 
 def run_all(
@@ -213,29 +169,6 @@ def setup_path(service: Service) -> str | None:
         return new_link(service, session, "setup", seconds=SETUP_SECONDS).path
 
 
-def worker_command(config: ServiceConfig) -> list[str]:
-    """Return the command of a worker for a service; the database is passed by `pass_database_on`."""
-    command = [
-        sys.executable,
-        "-P",
-        "-m",
-        "stream_sep",
-        "serve",
-        "run",
-        "--role",
-        "worker",
-        "--data",
-        str(config.data),
-    ]
-    return [*command, "--model", config.model]
-
-
-def pass_database_on(config: ServiceConfig) -> None:
-    """Pass the database to child processes in the environment: command lines would show a password in its URL."""
-    if config.database:
-        os.environ[DATABASE_VARIABLE] = config.database
-
-
 def _uvicorn_config(service: Service) -> uvicorn.Config:
     config = service.config
     return uvicorn.Config(
@@ -273,12 +206,3 @@ def _shown(host: str) -> str:
     if host in {"0.0.0.0", "::"}:  # noqa: S104 - compared, not bound
         return socket.gethostname()
     return f"[{host}]" if ":" in host else host
-
-
-def _end(worker: subprocess.Popen[bytes]) -> None:
-    if worker.poll() is None:
-        worker.terminate()
-        try:
-            worker.wait(_END_SECONDS)
-        except subprocess.TimeoutExpired:
-            worker.kill()
