@@ -5,7 +5,7 @@ from __future__ import annotations
 import dataclasses
 import getpass
 import sys
-from contextlib import contextmanager
+from contextlib import closing
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
@@ -18,7 +18,6 @@ from stream_sep.lowlevel.atomic_file import FileClaim
 from stream_sep.separators import DEFAULT_FOR_SONGS, canonical_name
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
     from contextlib import AbstractContextManager
 
     from sqlalchemy.orm import Session
@@ -276,16 +275,11 @@ def _find_user(session: Session, name: str) -> User:
     return user
 
 
-@contextmanager
-def _opened(data: Path | None, database: str) -> Iterator[Service]:
+def _opened(data: Path | None, database: str) -> closing[Service]:
     config = _config(data, database)
     from bridge.web.service.context import open_service
 
-    service = open_service(config)
-    try:
-        yield service
-    finally:
-        service.close()
+    return closing(open_service(config))
 
 
 def _read_password() -> str:

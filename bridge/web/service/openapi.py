@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import json
 import tempfile
 from pathlib import Path
@@ -17,12 +18,11 @@ if TYPE_CHECKING:
 
 def describe_api() -> str:
     """Return the description of the API, made with a service in a folder that is deleted again."""
-    with tempfile.TemporaryDirectory() as folder:
-        service = open_service(ServiceConfig(data=Path(folder)))
-        try:
-            return openapi_text(make_app(service))
-        finally:
-            service.close()
+    with (
+        tempfile.TemporaryDirectory() as folder,
+        contextlib.closing(open_service(ServiceConfig(data=Path(folder)))) as service,
+    ):
+        return openapi_text(make_app(service))
 
 
 def openapi_text(app: FastAPI) -> str:

@@ -75,13 +75,10 @@ def run_all(
         DatabaseError: the database cannot be reached.
     """
     check_exposure(config, insecure_http=insecure_http)
-    service = open_service(config)
-    pass_database_on(config)
-    try:
+    with contextlib.closing(open_service(config)) as service:
+        pass_database_on(config)
         with workers:
             serve_web(service, report)
-    finally:
-        service.close()
 
 
 def run_only_worker(config: ServiceConfig) -> None:
@@ -90,11 +87,8 @@ def run_only_worker(config: ServiceConfig) -> None:
     Raises:
         DatabaseError: the database cannot be reached.
     """
-    service = open_service(config)
-    try:
+    with contextlib.closing(open_service(config)) as service:
         run_worker(service)
-    finally:
-        service.close()
 
 
 def run_only_workers(workers: AbstractContextManager[object]) -> None:
