@@ -10,7 +10,7 @@ import torch
 
 from stream_sep.evaluation.sdr import usdr
 from stream_sep.training.data.cache import RATE
-from stream_sep.training.data.store import crop
+from stream_sep.training.data.crop import crop
 
 if TYPE_CHECKING:
     from torch import Tensor

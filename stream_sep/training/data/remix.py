@@ -10,7 +10,8 @@ import torch
 from torch import Tensor
 
 from stream_sep.training.data.cache import RATE
-from stream_sep.training.data.store import SILENT, crop
+from stream_sep.training.data.crop import crop
+from stream_sep.training.data.store import SILENT
 
 if TYPE_CHECKING:
     from stream_sep.training.data.store import StemDataset, StemSamples

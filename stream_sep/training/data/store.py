@@ -1,4 +1,4 @@
-"""All the music of some caches, cut into crops: by a GPU from its own memory, if it fits there, or from the disk."""
+"""All the music of some caches, to be cut into crops: in the memory of a GPU, if it fits there, or on the disk."""
 
 from __future__ import annotations
 
@@ -14,7 +14,6 @@ from stream_sep.errors import ConfigError
 from stream_sep.evaluation.validation_split import is_validation
 from stream_sep.separators.source_groups import FOUR, SourceGroups
 from stream_sep.training.data.cache import RATE, map_song, read_index
-from stream_sep.training.data.crop import TAPS, crop_resampled
 from stream_sep.training.data.levels import GRID, Levels, LevelStore, sum_of
 from stream_sep.training.data.placement import fits, free_memory, notice, sample_bytes
 
@@ -118,62 +117,6 @@ def load_dataset(
                     builder.add(song, map_song(folder, song), weight, levels)
     builder.refuse_missing("validation" if validation else "training")
     return builder.build(device)
-
-
-def crop(samples: StemSamples, songs: Tensor, starts: Tensor, rates: Tensor, frames: int) -> Tensor:
-    """Return crops ``(batch, 2, frames)``, at the songs' loudness; silence where a crop leaves its song.
-
-    Args:
-        samples: where to cut.
-        songs: int64 ``(batch,)``; `SILENT` gives silence.
-        starts: int64 ``(batch,)``, frames from the song's beginning.
-        rates: float32 ``(batch,)``: 1.1 plays a song faster, and higher, by a tenth.
-        frames: length of a crop.
-    """
-    if not samples.songs:
-        return torch.zeros(len(songs), 2, frames, device=songs.device)
-    if isinstance(samples.sound, tuple):
-        rows = zip(songs.tolist(), starts.tolist(), rates.tolist(), strict=True)
-        crops = torch.stack([_sum_of_crops(samples.sound, *row, frames) for row in rows])
-    else:
-        crops = _crop_at_once(samples, samples.sound, songs.clamp(min=0), starts, rates, frames)
-    gain = torch.where(songs == SILENT, 0.0, samples.gain[songs.clamp(min=0)])
-    return crops * gain[:, None, None]
-
-
-def _sum_of_crops(sound: OnDisk, song: int, start: int, rate: float, frames: int) -> Tensor:
-    if song == SILENT:
-        return torch.zeros(2, frames)
-    first, *others = (crop_resampled(source, start, rate, frames) for source in sound[song])
-    for other in others:
-        first += other
-    return first
-
-
-def _crop_at_once(  # noqa: PLR0917 - a crop is all of these
-    samples: StemSamples, sound: Tensor, songs: Tensor, starts: Tensor, rates: Tensor, frames: int
-) -> Tensor:
-    """Return all crops at once, a tap at a time, which is fast on GPUs."""
-    place = torch.arange(frames, device=sound.device) * rates.double()[:, None]
-    whole = place.floor()
-    part = (place - whole).float()
-    where = whole.long() + starts[:, None]
-    total = torch.zeros(len(songs), frames, 2, device=sound.device)
-    first, length = samples.first[songs][:, None], samples.length[songs][:, None]
-    narrow = torch.clamp(1 / rates, max=1.0)[:, None]
-    taps = [0] if bool((rates == 1).all()) else range(-TAPS // 2 + 1, TAPS // 2 + 1)
-    for tap in taps:
-        at = where + tap
-        inside = (at >= 0) & (at < length)
-        found = sound[(at.clamp(min=0).minimum(length - 1)) + first].float()
-        total += found * (_kernel(part - tap, narrow) * inside)[..., None]
-    return total.transpose(1, 2)
-
-
-def _kernel(distance: Tensor, narrow: Tensor) -> Tensor:
-    """Return a windowed sinc, lower by as much as the sound is played faster, so that nothing folds back."""
-    window = torch.cos(torch.clamp(distance / (TAPS / 2), -1, 1) * (torch.pi / 2)) ** 2
-    return torch.sinc(distance * narrow) * narrow * window
 
 
 class _DatasetBuilder:

@@ -23,7 +23,8 @@ require_package("torch", "train")
 import h5py
 import torch
 
-from stream_sep.training.data.store import crop, load_dataset
+from stream_sep.training.data.crop import crop
+from stream_sep.training.data.store import load_dataset
 
 
 @pytest.fixture

@@ -11,7 +11,8 @@ require_package("torch", "train")
 import torch
 
 from stream_sep.training.data.cache import RATE
-from stream_sep.training.data.store import StemSamples, crop
+from stream_sep.training.data.crop import crop
+from stream_sep.training.data.store import StemSamples
 
 
 def test_crop_keeps_to_its_song_and_pitch(library):
