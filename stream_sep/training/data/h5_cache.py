@@ -20,14 +20,15 @@ import numpy as np
 from stream_sep.errors import AudioFileError, ConfigError, reason
 from stream_sep.extras import install_hint
 from stream_sep.files.disk_space import check_room
-from stream_sep.training.data import cache
+from stream_sep.training.data import folder_cache
+from stream_sep.training.data.cache import CachedSong
 from stream_sep.training.data.levels import LevelStore
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Sequence
     from pathlib import Path
 
-    from stream_sep.training.data.cache import CachedSong, Frames, SongFrames
+    from stream_sep.training.data.cache import Frames, SongFrames
     from stream_sep.training.data.layouts import StemSong
 
 _CHUNK = 32768  # frames
@@ -36,16 +37,13 @@ _BLOCK = 1 << 20  # frames that are copied at a time
 _SOURCE_BYTES = 1 << 18  # of the tables of a source, and of its last chunk
 
 
-def build_h5(songs: Iterable[StemSong], path: Path, report: Callable[[str], None], jobs: int = 1) -> int:
-    """Add songs that are missing from a cache; see `build_cache`.
+def build(songs: Iterable[StemSong], path: Path, report: Callable[[str], None], jobs: int) -> int:
+    """Add songs that are missing; see `build_cache`.
 
-    Raises:
-        AudioFileError: two songs have one name; the file cannot be written, as on a full disk, when the next build
-            takes up the decoded songs; or, once all others are done, songs could not be read.
-        ConfigError: no job at all, h5py is missing, or the file is no cache.
+    Where the file cannot be written, as on a full disk, the next build takes up the decoded songs.
     """
     _h5py()
-    known = {song.name for song in read_h5_index(path)} if path.exists() else set()
+    known = {song.name for song in read_index(path)} if path.exists() else set()
     missing = []
     for song in songs:
         if song.name in known:
@@ -54,10 +52,10 @@ def build_h5(songs: Iterable[StemSong], path: Path, report: Callable[[str], None
             missing.append(song)
     folder, failure = _decoded(path), None
     try:
-        cache.build_cache(missing, folder, report, jobs)
+        folder_cache.build(missing, folder, report, jobs)
     except AudioFileError as error:  # the others were decoded
         failure = error
-    decoded = cache.read_index(folder) if (folder / cache.INDEX).exists() else []
+    decoded = folder_cache.read_index(folder) if (folder / folder_cache.INDEX).exists() else []
     new = [song for song in decoded if song.name not in known]
     if new or not (path.exists() or failure):
         _write(path, known, [(folder, song) for song in new])
@@ -70,7 +68,7 @@ def build_h5(songs: Iterable[StemSong], path: Path, report: Callable[[str], None
     return len(missing)
 
 
-def read_h5_index(path: Path) -> list[CachedSong]:
+def read_index(path: Path) -> list[CachedSong]:
     """Return the songs of a cache.
 
     Raises:
@@ -80,42 +78,16 @@ def read_h5_index(path: Path) -> list[CachedSong]:
         return [_song_of(group) for group in file["songs"].values()]
 
 
-def map_h5_song(path: Path, song: CachedSong) -> SongFrames:
-    """Return the sources of a song, each read by slices; see `map_song`.
-
-    Args:
-        path: the cache file.
-        song: its row in the index.
-
-    Raises:
-        ConfigError: the file is missing.
-    """
+def map_song(path: Path, song: CachedSong) -> SongFrames:
+    """Return the sources of a song, each read by slices; see `cache.map_song`."""
     if not path.is_file():
         raise ConfigError(f"{path} is missing; is the path right?")
     return [H5Frames(path, song.file, row, song.frames) for row in range(len(song.stems))]
 
 
-def check_h5(path: Path) -> list[str]:
-    """Return the names of songs whose sound differs from the written one."""
-    damaged = []
-    for song in read_h5_index(path):
-        try:
-            found = _digest(path, song)
-        except ConfigError:
-            found = ""
-        if found != song.sha256:
-            damaged.append(song.name)
-    return damaged
-
-
-def drop_h5_songs(path: Path, names: Iterable[str]) -> None:
-    """Remove songs from a cache, so that the next build decodes them again.
-
-    Args:
-        path: the cache file.
-        names: names of the songs.
-    """
-    _write(path, {song.name for song in read_h5_index(path)} - set(names), [])
+def drop(path: Path, names: Iterable[str]) -> None:
+    """Write the file again without some songs; see `CacheFormat.drop`."""
+    _write(path, {song.name for song in read_index(path)} - set(names), [])
 
 
 class H5Frames:
@@ -176,7 +148,7 @@ def _write(path: Path, kept: set[str], new: Sequence[tuple[Path, CachedSong]]) -
         _reader.cache_clear()  # Windows does not replace an open file
         part.replace(path)
     except (OSError, RuntimeError) as error:  # h5py raises the second where it cannot close a file
-        raise cache.unwritable(path, error) from error
+        raise folder_cache.unwritable(path, error) from error
     finally:
         part.unlink(missing_ok=True)
 
@@ -200,7 +172,7 @@ def _add(songs: Any, folder: Path, song: CachedSong) -> None:  # noqa: ANN401 - 
     group = songs.create_group(song.file.removesuffix(".i16"))
     shape = (len(song.stems), song.frames, 2)
     sound = group.create_dataset("sound", shape, np.int16, chunks=(1, min(_CHUNK, max(song.frames, 1)), 2))
-    for row, source in enumerate(cache.map_song(folder, song)):
+    for row, source in enumerate(folder_cache.map_song(folder, song)):
         for at in range(0, song.frames, _BLOCK):
             sound[row, at : at + _BLOCK] = source[at : at + _BLOCK]
     group.attrs.update(
@@ -215,15 +187,19 @@ def _song_of(group: Any) -> CachedSong:  # noqa: ANN401 - as above
     name = group.name.rpartition("/")[2]
     frames = int(group["sound"].shape[1])
     gain, max_hz = float(about["gain"]), float(about.get("max_hz", 0.0))
-    return cache.CachedSong(about["name"], name, sources, frames, gain, about["sha256"], silent, max_hz)
+    return CachedSong(about["name"], name, sources, frames, gain, about["sha256"], silent, max_hz)
 
 
-def _digest(path: Path, song: CachedSong) -> str:
-    digest = hashlib.sha256()
-    for source in cache.map_song(path, song):
-        for at in range(0, song.frames, _BLOCK):
-            digest.update(source[at : at + _BLOCK].tobytes())
-    return digest.hexdigest()
+def digest(path: Path, song: CachedSong) -> str:
+    """Return the SHA-256 of a song's frames; see `CacheFormat.digest`."""
+    found = hashlib.sha256()
+    try:
+        for source in map_song(path, song):
+            for at in range(0, song.frames, _BLOCK):
+                found.update(source[at : at + _BLOCK].tobytes())
+    except ConfigError:
+        return ""
+    return found.hexdigest()
 
 
 def _decoded(path: Path) -> Path:

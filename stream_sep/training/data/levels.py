@@ -14,6 +14,8 @@ from typing import TYPE_CHECKING, Any, NamedTuple, Self
 
 import numpy as np
 
+from stream_sep.training.data.cache import is_h5
+
 if TYPE_CHECKING:
     from collections.abc import Sequence
     from pathlib import Path
@@ -158,7 +160,7 @@ class LevelStore:
 
 def levels_path(cache: Path) -> Path:
     """Return the file with the levels of a cache: in its folder, or beside its HDF5 file."""
-    return cache.with_name(f"{cache.name}.levels") if cache.suffix in {".h5", ".hdf5"} else cache / "levels.sqlite"
+    return cache.with_name(f"{cache.name}.levels") if is_h5(cache) else cache / "levels.sqlite"
 
 
 def sum_of(sources: Sequence[SourceFrames], frames: slice) -> NDArray[np.int32]:

@@ -14,7 +14,7 @@ from stream_sep.evaluation.validation_split import HELD_OUT_ARTISTS, is_validati
 from stream_sep.files import disk_space
 from stream_sep.lowlevel.atomic_file import FileClaim
 from stream_sep.protocols import STEMS
-from stream_sep.training.data import cache
+from stream_sep.training.data import folder_cache
 from stream_sep.training.data.cache import RATE, build_cache, check_cache, drop_songs, map_song, read_index
 from stream_sep.training.data.layouts import find_stem_songs
 
@@ -69,14 +69,14 @@ def test_several_jobs_make_the_same_cache(songs, tmp_path):
 
 def test_a_build_that_was_killed_goes_on(songs, tmp_path, monkeypatch):
     target = tmp_path / "cache"
-    whole = cache._quantise
+    whole = folder_cache._quantise
 
     def killed(spooled, *rest):
         if "drums" in spooled.name and (target / "index.jsonl").exists():
             raise KeyboardInterrupt
         whole(spooled, *rest)
 
-    monkeypatch.setattr(cache, "_quantise", killed)
+    monkeypatch.setattr(folder_cache, "_quantise", killed)
     with pytest.raises(KeyboardInterrupt):
         build(songs, target)
     with (target / "index.jsonl").open("a") as index:
@@ -301,14 +301,14 @@ def test_songs_that_cannot_be_read_are_named_and_the_others_added(songs, tmp_pat
 
 @pytest.mark.parametrize("error", [MemoryError(), RuntimeError("flac decoder lost sync."), OSError(5, "I/O error")])
 def test_a_song_that_fails_in_any_way_costs_itself_alone(songs, tmp_path, monkeypatch, error):
-    whole = cache._spool
+    whole = folder_cache._spool
 
     def spool(song, *rest):
         if song.name == "A - One":
             raise error
         return whole(song, *rest)
 
-    monkeypatch.setattr(cache, "_spool", spool)
+    monkeypatch.setattr(folder_cache, "_spool", spool)
     with pytest.raises(AudioFileError, match=r"1 of 2 songs could not be added, the others were:\n  A - One: "):
         build(songs, tmp_path / "cache")
     assert [song.name for song in read_index(tmp_path / "cache")] == ["B - Two"]
@@ -316,7 +316,7 @@ def test_a_song_that_fails_in_any_way_costs_itself_alone(songs, tmp_path, monkey
 
 def test_a_song_of_no_finite_level_is_found_and_dropped(songs, tmp_path):
     build(songs, tmp_path / "cache")
-    index = tmp_path / "cache" / cache.INDEX
+    index = tmp_path / "cache" / folder_cache.INDEX
     lines = index.read_text().splitlines(keepends=True)
     row = json.loads(lines[0])
     index.write_text(json.dumps({**row, "gain": math.inf}) + "\n" + lines[1])

@@ -9,7 +9,7 @@ from requirements import require_package
 
 from stream_sep.errors import AudioFileError, ConfigError
 from stream_sep.separators.source_groups import FOUR, SourceGroups
-from stream_sep.training.data import cache, h5_cache
+from stream_sep.training.data import folder_cache, h5_cache
 from stream_sep.training.data.cache import RATE, map_song, read_index
 from stream_sep.training.data.foreign_sets import align, import_set
 
@@ -138,9 +138,9 @@ def test_an_import_writes_a_file_once_and_nothing_twice(tmp_path, monkeypatch, k
     for number in range(3):
         write_patches(tmp_path / "set", f"S{number}", spectra_of(sound(number, 20_000)))
         soundfile.write(tmp_path / f"set/S{number}.wav", sound(number, 20_000).T, RATE)
-    written, decoded, write, add = [], [], h5_cache._write, cache._add
+    written, decoded, write, add = [], [], h5_cache._write, folder_cache._add
     monkeypatch.setattr(h5_cache, "_write", lambda *given: written.append(given) or write(*given))
-    monkeypatch.setattr(cache, "_add", lambda *given: decoded.append(given) or add(*given))
+    monkeypatch.setattr(folder_cache, "_add", lambda *given: decoded.append(given) or add(*given))
     received = []
     assert import_set(tmp_path / "set", tmp_path / "c.h5", kind, received.append) == 3
     assert received == ["S0", "S1", "S2"]

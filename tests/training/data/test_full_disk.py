@@ -10,7 +10,7 @@ from requirements import require_package
 
 from stream_sep.errors import AudioFileError
 from stream_sep.files import disk_space
-from stream_sep.training.data import cache, h5_cache
+from stream_sep.training.data import folder_cache, h5_cache
 from stream_sep.training.data.cache import RATE, build_cache, check_cache, read_index
 
 require_package("h5py", "train")
@@ -70,21 +70,21 @@ def test_a_write_that_fails_gives_one_message_and_keeps_earlier_songs(songs, tmp
     assert check_cache(path) == []
 
 
-@pytest.mark.parametrize(("kind", "module"), [("cache", cache), ("cache.h5", h5_cache)])
+@pytest.mark.parametrize(("kind", "module"), [("cache", folder_cache), ("cache.h5", h5_cache)])
 def test_room_is_checked_before_anything_is_written(songs, tmp_path, monkeypatch, kind, module):
     path = tmp_path / kind
     build_cache(songs[:1], path, lambda _name: None)
     free = 2 * SONG if module is h5_cache else 1000  # for the decoded songs, but not for these and the old one
     usage = SimpleNamespace(free=free)
     if module is h5_cache:
-        monkeypatch.setattr(cache, "check_room", lambda *_arguments: None)
+        monkeypatch.setattr(folder_cache, "check_room", lambda *_arguments: None)
     monkeypatch.setattr(disk_space.shutil, "disk_usage", lambda _path: usage)
     with pytest.raises(AudioFileError, match=r"GB are needed in .* are free; free some space, or name another f"):
         build_cache(songs, path, lambda _name: None)
     assert names(path) == [songs[0].name]
     monkeypatch.undo()
     if module is h5_cache:
-        monkeypatch.setattr(cache, "_add", lambda *_arguments: pytest.fail("it decodes again"))
+        monkeypatch.setattr(folder_cache, "_add", lambda *_arguments: pytest.fail("it decodes again"))
     assert build_cache(songs, path, lambda _name: None) == 2
     assert names(path) == [song.name for song in songs]
 
@@ -96,7 +96,7 @@ def test_an_index_that_cannot_be_written_gives_one_message(songs, tmp_path, monk
 
     path = tmp_path / kind
     build_cache(songs[:1], path, lambda _name: None)
-    monkeypatch.setattr(cache, "atomic_write", full)
+    monkeypatch.setattr(folder_cache, "atomic_write", full)
     with pytest.raises(AudioFileError, match=r"cannot be written \(no space left on device\); free some space"):
         build_cache(songs, path, lambda _name: None)
     monkeypatch.undo()

@@ -12,8 +12,7 @@ from requirements import require_package
 
 from stream_sep.errors import AudioFileError, ConfigError
 from stream_sep.protocols import STEMS
-from stream_sep.training.data import cache as caches
-from stream_sep.training.data import h5_cache
+from stream_sep.training.data import folder_cache, h5_cache
 from stream_sep.training.data.cache import RATE, build_cache, check_cache, drop_songs, map_song, read_index
 from stream_sep.training.data.layouts import find_stem_songs
 
@@ -91,7 +90,7 @@ def test_a_build_that_was_killed_goes_on_and_leaves_a_whole_file(songs, tmp_path
         return call
 
     module, function = {
-        "decoding": (caches, "_add"),
+        "decoding": (folder_cache, "_add"),
         "writing": (h5_cache, "_add"),
         "renaming": (h5_cache.os, "fsync"),
     }[where]

@@ -17,7 +17,7 @@ pytestmark = pytest.mark.skipif(not hasattr(signal, "SIGKILL"), reason="Windows 
 KILLED = """
 import os, signal, sys
 from pathlib import Path
-from stream_sep.training.data import cache, h5_cache
+from stream_sep.training.data import cache, folder_cache, h5_cache
 from stream_sep.training.data.layouts import find_stem_songs
 
 def kill():
@@ -47,11 +47,11 @@ def in_second_chunk(_songs, folder, song):
     kill()
 
 {
-    "decoding": lambda: after(cache, "_spool", 3),
-    "quantizing": lambda: after(cache, "_quantise", 1),
+    "decoding": lambda: after(folder_cache, "_spool", 3),
+    "quantizing": lambda: after(folder_cache, "_quantise", 1),
     "renaming a song": lambda: on_rename(".i16"),
     "renaming the index": lambda: on_rename("index.jsonl"),
-    "between songs": lambda: after(cache, "_append", 1),
+    "between songs": lambda: after(folder_cache, "_append", 1),
     "writing": lambda: setattr(h5_cache, "_add", in_second_chunk),
     "written": lambda: after(h5_cache, "_add", 2),
     "renaming": lambda: on_rename("cache.h5"),
