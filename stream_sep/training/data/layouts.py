@@ -13,6 +13,7 @@ from stream_sep.evaluation.musdb18_test_songs import refuse_test_songs
 from stream_sep.files.stem_folder import STEM_FILE_STREAMS, SUFFIXES, stems_in
 from stream_sep.protocols import STEMS
 from stream_sep.training.data.decode import read_blocks
+from stream_sep.training.data.slakh import SLAKH_SOURCES, read_slakh, slakh_source
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Sequence
@@ -200,21 +201,6 @@ def _complete(name: str, found: Mapping[str, list[Source]], vocabulary: frozense
     return StemSong(name, {source: tuple(files) for source, files in found.items()}, vocabulary - set(found))
 
 
-def slakh_source(track: Mapping[str, str]) -> str:
-    """Return the source that a track of Slakh2100 is part of, by its General MIDI program.
-
-    >>> slakh_source({"is_drum": "false", "program_num": "33"}), slakh_source({"is_drum": "true", "program_num": "0"})
-    ('bass', 'drums')
-    """
-    if track.get("is_drum") == "true":
-        return "drums"
-    number = track.get("program_num", "")
-    if not number.isdigit():
-        named = track.get("inst_class", "").partition(" ")[0]
-        return named if named in SLAKH_SOURCES else "other"
-    return next((source for programs, source in _PROGRAMS if int(number) in programs), "other")
-
-
 MIR1K_MAX_HZ = 7500.0
 """Where the loss stops for songs of MIR-1K: their sample rate is 16 kHz, and nothing is left above 8 kHz."""
 
@@ -232,51 +218,6 @@ MOISES_SOURCES: Mapping[str, str] = {
     "other": "other",
 }
 """Folder of MoisesDB -> our name of the source; another folder is ``other``."""
-
-_PROGRAMS: tuple[tuple[range | tuple[int, ...], str], ...] = (
-    (range(8), "piano"),
-    (range(8, 16), "chromatic"),
-    (range(16, 24), "organ"),
-    (range(24, 32), "guitar"),
-    (range(32, 40), "bass"),
-    ((*range(40, 52), 55), "strings"),
-    (range(52, 55), "choir"),  # synthesized: never vocals
-    (range(56, 64), "brass"),
-    (range(64, 72), "reed"),
-    (range(72, 80), "pipe"),
-    (range(80, 96), "synth"),
-    (range(104, 112), "ethnic"),
-    (range(112, 119), "percussive"),
-    ((*range(96, 104), *range(119, 128)), "effects"),
-    ((128,), "drums"),
-)
-"""General MIDI programs -> our name of the source."""
-
-SLAKH_SOURCES = frozenset(source for _, source in _PROGRAMS)
-"""Sources that a track of Slakh2100 can be part of."""
-
-
-def read_slakh(metadata: Path) -> tuple[dict[str, str], dict[str, dict[str, str]]]:
-    """Return the metadata of a track and of each of its stems; values are in lower case.
-
-    So little of YAML is used in them that no library is needed.
-    """
-    about: dict[str, str] = {}
-    tracks: dict[str, dict[str, str]] = {}
-    current: dict[str, str] = {}
-    inside = False
-    for line in metadata.read_text(encoding="utf-8").splitlines():
-        key, _, value = line.strip().partition(":")
-        plain = value.strip().strip("'\"").lower()
-        if len(line) == len(line.lstrip()):
-            inside = key == "stems"
-            about[key] = plain
-        elif inside and not value.strip():
-            current = tracks.setdefault(key, {})
-        elif inside:
-            current[key] = plain
-    return about, tracks
-
 
 LAYOUTS: Mapping[str, Callable[[Path], list[StemSong]]] = {
     "stem-files": _stem_files,

@@ -9,7 +9,8 @@ from stream_sep.errors import ConfigError
 from stream_sep.evaluation.validation_split import is_validation
 from stream_sep.separators.source_groups import FOUR, SourceGroups
 from stream_sep.training.data.cache import RATE, build_cache, read_index
-from stream_sep.training.data.layouts import find_stem_songs, slakh_source
+from stream_sep.training.data.layouts import find_stem_songs
+from stream_sep.training.data.slakh import slakh_source
 
 require_package("torch", "train")
 
