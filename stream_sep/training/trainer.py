@@ -20,7 +20,8 @@ from stream_sep.training.data.cache import RATE
 from stream_sep.training.data.prefetch import open_sampler
 from stream_sep.training.data.store import load_dataset
 from stream_sep.training.distributed import Distributed
-from stream_sep.training.kinds import build_model, load_kind, load_model, save_weights
+from stream_sep.training.initial_model import initial_model
+from stream_sep.training.kinds import save_weights
 from stream_sep.training.losses import volume_weights
 from stream_sep.training.metrics_log import MetricsLogger, plot_example
 from stream_sep.training.objective import Objective
@@ -32,7 +33,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable
     from pathlib import Path
 
-    from stream_sep.training.config import TrainConfig, TrainingConfig
+    from stream_sep.training.config import TrainConfig
 
 _REPORT_SECONDS = 10.0
 _WARM_STEPS = 5  # before them, the estimate is too inaccurate
@@ -67,12 +68,7 @@ class Trainer:
             is_half |= config.training.precision == "auto" and has_fast_bf16()
         torch.manual_seed(config.training.seed)
         self._random = torch.Generator(self._device).manual_seed(config.training.seed + self._distributed.rank)
-        network = dict(config.network)
-        self._kind = str(network.pop("kind"))
-        self.model = build_model(self._kind, network, config.training.inference_hop, config.groups).to(self._device)
-        if config.init_weights is not None:
-            _init_weights(self._kind, self.model, config.init_weights)
-        _add_dropout(self._kind, self.model, config.training, self._random)
+        self._kind, self.model = initial_model(config, self._device, self._random)
         self._average = {name: value.detach().clone() for name, value in self.model.state_dict().items()}
         self._optimizer = torch.optim.AdamW(
             self.model.parameters(), lr=0.0, betas=(0.9, 0.98), weight_decay=config.training.weight_decay
@@ -277,37 +273,6 @@ class _Clock:
 
     def now(self) -> float:
         return time.monotonic() - self._begun
-
-
-def _add_dropout(kind: str, model: Any, training: TrainingConfig, random: torch.Generator) -> None:  # noqa: ANN401 - a module of any kind
-    """Add dropout of inputs and activations to a network.
-
-    Raises:
-        ConfigError: its kind has no dropout.
-    """
-    if not training.dropout and not training.input_dropout:
-        return
-    add = getattr(load_kind(kind), "add_dropout", None)
-    if add is None:
-        raise ConfigError(f"networks of the kind {kind!r} have no dropout and input_dropout; leave them out")
-    add(model, training.dropout, training.input_dropout, random)
-
-
-def _init_weights(kind: str, model: Any, path: Path) -> None:  # noqa: ANN401 - as above
-    """Initialise a network with the weights of a file.
-
-    Raises:
-        ConfigError: they belong to a network of other sizes, groups or kind.
-        SeparatorError: the file cannot be used.
-    """
-    name, begun, _ = load_model(path, kind)
-    found = load_kind(kind)
-    if name != kind or found.describe(begun) != found.describe(model) or tuple(begun.stems) != tuple(model.stems):
-        raise ConfigError(
-            f"{path} holds a {name} network of {load_kind(name).describe(begun)}; the network of the config is "
-            "another, and cannot begin with it"
-        )
-    model.network.load_state_dict(begun.network.state_dict())
 
 
 def _plain(config: TrainConfig) -> dict[str, Any]:
