@@ -6,12 +6,13 @@ import hashlib
 import heapq
 from dataclasses import dataclass, replace
 from functools import cached_property
-from typing import TYPE_CHECKING, Protocol
+from typing import TYPE_CHECKING
 
 import numpy as np
 
 from stream_sep.errors import ConfigError
 from stream_sep.files.ordered_pool import ordered_map
+from stream_sep.files.rolling_mix import Mix, RollingMix
 from stream_sep.files.segments import padded_length, plan_passes
 from stream_sep.separators.demucs.networks import is_transformer
 from stream_sep.separators.demucs.window_runner import InferenceRunner, split_torch_threads
@@ -133,7 +134,7 @@ class DemucsSongModel:
             blocks: the song, at the rate of the networks.
             level: of the same song, for Demucs' normalisation.
         """
-        mix, stems = _Mix(blocks), np.zeros((len(self.stems), 2, 0), np.float32)
+        mix, stems = RollingMix(blocks), np.zeros((len(self.stems), 2, 0), np.float32)
         longest = max(run.grid.segment for run in self._runs)
         given = 0
         for window, following, parts in self._computed(mix, level, longest):
@@ -145,14 +146,16 @@ class DemucsSongModel:
                 stems, given = stems[..., ready:], given + ready
                 mix.discard_before(following - longest)
 
-    def _computed(self, mix: _Mix, level: SongStatistics, longest: int) -> Iterator[tuple[_Window, int, Stems]]:
+    def _computed(self, mix: RollingMix, level: SongStatistics, longest: int) -> Iterator[tuple[_Window, int, Stems]]:
         """Yield the networks' output for all windows, in order; see `_in_turn`."""
         at_once = self._runner.at_once(longest / self._parts[0].network.samplerate)
         with split_torch_threads(at_once) as (take_share, take_all):
             for (window, following), parts in ordered_map(self._in_turn(mix, level), at_once, take_share, take_all):
                 yield window, following, parts
 
-    def _in_turn(self, mix: _Mix, level: SongStatistics) -> Iterator[tuple[tuple[_Window, int], Callable[[], Stems]]]:
+    def _in_turn(
+        self, mix: RollingMix, level: SongStatistics
+    ) -> Iterator[tuple[tuple[_Window, int], Callable[[], Stems]]]:
         """Yield the windows of all runs, ordered by their start, with a function that computes each.
 
         Each comes with the start of the next window: frames before that are final.
@@ -198,68 +201,6 @@ class _Window:
     start: int
     before: int
     length: int
-
-
-class Mix(Protocol):
-    """A song that can be read window by window."""
-
-    @property
-    def end(self) -> int:
-        """The frame after the last one."""
-        ...
-
-    def normalised(self, start: int, end: int, level: SongStatistics) -> Block:
-        """Return frames less their mean and divided by their deviation; zeros where the song is not.
-
-        Args:
-            start: first frame; may be negative.
-            end: the frame after the last.
-            level: the song's statistics.
-        """
-        ...
-
-
-class _Mix:
-    """The part of the song that later windows still cover."""
-
-    def __init__(self, blocks: Iterable[Block]) -> None:
-        self._blocks = iter(blocks)
-        self._sound = np.zeros((2, 0), np.float32)
-        self._first = 0  # frame of the song at which `_sound` begins
-
-    @property
-    def end(self) -> int:
-        """The frame after the last one read."""
-        return self._first + self._sound.shape[1]
-
-    def fill(self, end: int) -> int:
-        """Read up to frame ``end`` or the end of the song; return the last frame read."""
-        read = []
-        missing = end - self.end
-        while missing > 0 and (block := next(self._blocks, None)) is not None:
-            read.append(block)
-            missing -= block.shape[1]
-        if read:
-            self._sound = np.concatenate([self._sound, *read], axis=1)
-        return self.end
-
-    def read(self, start: int, end: int) -> Block:
-        """Return frames that have been read and not dropped."""
-        return self._sound[:, start - self._first : end - self._first]
-
-    def normalised(self, start: int, end: int, level: SongStatistics) -> Block:
-        """Return frames less their mean and divided by their deviation; zeros where the song is not."""
-        inside = self.read(max(start, 0, self._first), max(min(end, self.end), 0))
-        sound = np.zeros((2, end - start), np.float32)
-        at = max(start, 0, self._first) - start
-        sound[:, at : at + inside.shape[1]] = (inside - np.float32(level.mean)) / np.float32(level.deviation)
-        return sound
-
-    def discard_before(self, frame: int) -> None:
-        """Drop the frames before `frame`."""
-        dropped = max(0, min(frame, self.end) - self._first)
-        self._sound = self._sound[:, dropped:].copy() if dropped else self._sound
-        self._first += dropped
 
 
 def _add(stems: Stems, at: int, sound: Stems) -> Stems:
