@@ -2,19 +2,18 @@
 
 from __future__ import annotations
 
-import json
 from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import Annotated, Any
 
 import typer
-from rich.console import Console
 
 from stream_sep.cli.app import App, Group
 from stream_sep.cli.arguments import parse_options
+from stream_sep.cli.bench_output import engine_lines, print_figures
 from stream_sep.cli.engine_options import BlockSize  # noqa: TC001 - typer reads it
 from stream_sep.errors import ConfigError
-from stream_sep.separators import SHORT_DEFAULT, canonical_name, short_name
+from stream_sep.separators import SHORT_DEFAULT, canonical_name
 
 _MODES = {"--jack": "jack", "--control": "control", "--separate": "files", "--play": "player"}
 """Older option that selected the benchmark -> command."""
@@ -68,7 +67,7 @@ def engine(
     from stream_sep.evaluation.bench_engine import measure
 
     figures = measure(canonical_name(model), parse_options(option or []), block_size, duration, song)
-    _print(figures, lines(figures), as_json=as_json)
+    print_figures(figures, engine_lines(figures), as_json=as_json)
 
 
 @app.command()
@@ -87,7 +86,7 @@ def jack(
         **{name: count for name, count in soak.stats.error_counts.items() if name not in {"xruns", "late_hops"}},
         "callback_us": soak.stats.callback_us,
     }
-    _print(figures, as_json=as_json)
+    print_figures(figures, as_json=as_json)
 
 
 @app.command()
@@ -107,7 +106,7 @@ def soak(
     from stream_sep.evaluation.soak import soak as run
 
     report = run(duration, canonical_name(model), kill_every=kill_every, standby=standby)
-    _print(report.figures(), as_json=as_json)
+    print_figures(report.figures(), as_json=as_json)
     violations = report.violations()
     for violation in violations:
         typer.echo(violation, err=True)
@@ -127,7 +126,7 @@ def stops(
     from stream_sep.evaluation.bench_stops import figures, measure_stops
 
     done = measure_stops(command, runs, seed=seed)
-    _print(figures(done), as_json=as_json)
+    print_figures(figures(done), as_json=as_json)
     wrong = [stop for stop in done if not stop.is_right]
     for stop in wrong:
         typer.echo(f"after {stop.after:.2f} s: exit code {stop.code}, not {stop.expected}: {stop.printed}", err=True)
@@ -147,7 +146,7 @@ def control(
     """Measure the delay of OSC and MIDI moves on a JACK server."""
     from bridge.benchmarks.control import measure_control
 
-    _print(measure_control(model, parse_options(option or []), moves, duration), as_json=as_json)
+    print_figures(measure_control(model, parse_options(option or []), moves, duration), as_json=as_json)
 
 
 @app.command()
@@ -166,7 +165,7 @@ def plugin(
     if table:
         print("\n".join(latency_table()))
         return
-    _print(measure_plugin(model, block_size, blocks, instances), as_json=as_json)
+    print_figures(measure_plugin(model, block_size, blocks, instances), as_json=as_json)
 
 
 @app.command()
@@ -179,7 +178,7 @@ def files(
     """Time 'separate' against the demucs command."""
     from stream_sep.evaluation.bench_files import compare_with_demucs
 
-    _print(compare_with_demucs(duration, model), as_json=as_json)
+    print_figures(compare_with_demucs(duration, model), as_json=as_json)
 
 
 @app.command()
@@ -194,7 +193,7 @@ def memory(
 
     if hours <= 0:
         raise ConfigError(f"--hours {hours:g} must be positive")
-    _print(measure_memory(3600 * hours, model), as_json=as_json)
+    print_figures(measure_memory(3600 * hours, model), as_json=as_json)
 
 
 @app.command()
@@ -221,7 +220,7 @@ def player(
     figures = measure_play(
         song, model, options, block_size=block_size, seeks=seeks, seconds=duration, refinement=refinement
     )
-    _print(figures, as_json=as_json)
+    print_figures(figures, as_json=as_json)
 
 
 @app.command()
@@ -236,7 +235,9 @@ def web(
     """Measure the web service: uploads, first sound, seeks, memory, overhead."""
     from bridge.benchmarks.web_service import measure_service
 
-    _print(measure_service(canonical_name(model), clients=clients, sockets=sockets, copies=copies), as_json=as_json)
+    print_figures(
+        measure_service(canonical_name(model), clients=clients, sockets=sockets, copies=copies), as_json=as_json
+    )
 
 
 @app.command("web-kills")
@@ -265,7 +266,7 @@ def web_kills(
             seed=seed,
             report=lambda text: typer.echo(text, err=True),
         )
-    _print(found.figures(), as_json=as_json)
+    print_figures(found.figures(), as_json=as_json)
     if found.violations:
         raise typer.Exit(1)
 
@@ -281,46 +282,4 @@ def web_page(
     """Measure the memory of the song page in Chromium over a long song."""
     from bridge.benchmarks.web_page import measure_page
 
-    _print(measure_page(minutes, play_seconds=play, seeks=seeks), as_json=as_json)
-
-
-def _print(figures: dict[str, Any], text: list[str] | None = None, *, as_json: bool) -> None:
-    if as_json:
-        typer.echo(json.dumps(figures, indent=2))
-        return
-    text = text or [f"{name}: {_rounded(figure)}" for name, figure in figures.items()]
-    Console(soft_wrap=True).print("\n".join(text), highlight=False, markup=False)
-
-
-def _rounded(figure: Any) -> Any:  # noqa: ANN401 - any JSON value
-    """Return figures rounded to a thousandth."""
-    if isinstance(figure, dict):
-        return {name: _rounded(value) for name, value in figure.items()}
-    if isinstance(figure, (list, tuple)):
-        return type(figure)(_rounded(value) for value in figure)
-    return round(figure, 3) if isinstance(figure, float) else figure
-
-
-def lines(figures: dict[str, Any]) -> list[str]:
-    """Return the figures as readable lines."""
-    hop, paced, callback = figures["separator"], figures["paced"], figures["callback_us"]
-    terms = ", ".join(f"{name} {frames}" for name, frames in paced["latency_frames"].items() if frames)
-    troubles = ", ".join(f"{name} {count}" for name, count in paced["counters"].items())
-    machine = f"{figures['cores']} cores ({figures['cpu']})"
-    times = f"p50 {hop['p50_ms']:.2f} ms, p99 {hop['p99_ms']:.2f}, max {hop['max_ms']:.2f}"
-    rows = {
-        f"hop of {hop['hop']} frames": f"{hop['hop_ms']:.1f} ms; computed in {times}",
-        "real-time factor": f"{hop['real_time_factor']:.3f} of one core",
-        "latency": f"{paced['latency_ms']:.1f} ms ({terms} frames); measured {paced['measured_frames']} frames",
-        "streamed vs offline": f"{figures['null_db']:.0f} dB (-300: bit for bit)",
-        "audio callback": f"p50 {callback['p50']:.1f} us, p99.9 {callback['p99.9']:.1f}, max {callback['max']:.1f}",
-        "fader to sound": f"frame {figures['control_to_sound_frames']} of the next block",
-        f"paced {paced['seconds']:.0f} s": f"{paced['hops']} hops; {troubles}",
-        "slack needed": f"{paced['slack_needed']} frames, of {paced['latency_frames']['slack']}",
-        "CPU steal": f"{paced['stolen_ms']:.0f} ms of {figures['cores']} cores",
-        "start to running": f"{paced['start_seconds']:.2f} s",
-        "memory, MB": f"start {paced['memory_start_mb']}, end {paced['memory_end_mb']}",
-    }
-    name = short_name(figures["model"])
-    title = f"{name}, {figures['block_size']} frames a block, {figures['sample_rate']} Hz, {machine}"
-    return [title, *(f"  {name:<19} {text}" for name, text in rows.items())]
+    print_figures(measure_page(minutes, play_seconds=play, seeks=seeks), as_json=as_json)
