@@ -96,7 +96,7 @@ class PartialStemFile:
         Raises:
             AudioFileError: the disk is full.
         """
-        self._write(start, self.sound[..., start : start + sound.shape[2]] + sound)
+        self.put(start, self.sound[..., start : start + sound.shape[2]] + sound)
 
     def put(self, start: int, sound: Stems) -> None:
         """Write ``(stems, 2, frames)`` from frame ``start`` on, all of it within the song.
@@ -108,7 +108,12 @@ class PartialStemFile:
         Raises:
             AudioFileError: the disk is full.
         """
-        self._write(start, sound)
+        try:  # a full disk raises here, but crashes through the map
+            for row, channel in enumerate(sound.reshape(-1, sound.shape[2])):
+                self._file.seek(self._head + (row * self.frames + start) * 4)
+                write_all(self._file, np.ascontiguousarray(channel).tobytes())
+        except OSError as error:
+            raise self._disk_error(error) from error
 
     def erase(self, start: int, end: int) -> None:
         """Zero a range of frames.
@@ -123,7 +128,7 @@ class PartialStemFile:
         for at in range(start, min(end, self.frames), _BLOCK):
             there = self.sound[..., at : min(at + _BLOCK, end, self.frames)]
             if there.any():
-                self._write(at, np.zeros_like(there))
+                self.put(at, np.zeros_like(there))
 
     def shift(self, start: int, end: int, offset: float) -> None:
         """Add a constant to a range of frames.
@@ -136,7 +141,7 @@ class PartialStemFile:
         Raises:
             AudioFileError: the disk is full.
         """
-        self._write(start, self.sound[..., start : min(end, self.frames)] + np.float32(offset))
+        self.put(start, self.sound[..., start : min(end, self.frames)] + np.float32(offset))
 
     def mark(self, first: int, last: int) -> None:
         """Mark pieces as final after an fsync: another program may read them after a crash.
@@ -158,14 +163,6 @@ class PartialStemFile:
         """Close the file."""
         self._file.close()
         del self.ready, self.sound
-
-    def _write(self, start: int, sound: Stems) -> None:
-        try:  # a full disk raises here, but crashes through the map
-            for row, channel in enumerate(sound.reshape(-1, sound.shape[2])):
-                self._file.seek(self._head + (row * self.frames + start) * 4)
-                write_all(self._file, np.ascontiguousarray(channel).tobytes())
-        except OSError as error:
-            raise self._disk_error(error) from error
 
     def describe(self) -> dict[str, Any]:
         """Return the input of `open_stems` in another process, in plain JSON values."""
