@@ -39,7 +39,7 @@ def train(
     from dataclasses import replace
 
     _need("torch", "safetensors")
-    from stream_sep.training.config import read_config
+    from stream_sep.training.config_file import read_config
     from stream_sep.training.trainer import Trainer
 
     console = Console(soft_wrap=True)

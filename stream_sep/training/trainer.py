@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import dataclasses
 import json
 import math
 import time
@@ -201,7 +200,7 @@ class Trainer:
             "step": str(self.step),
             "seconds": f"{self.seconds:.0f}",
             "scores": json.dumps({stem: round(score, 3) for stem, score in scores.items()}),
-            "config": json.dumps(_plain(self.config)),
+            "config": json.dumps(self.config.to_dict()),
         }
         save_weights(self._kind, self.model, self.folder / f"{name}.safetensors", about, self.config.groups)
 
@@ -229,7 +228,7 @@ class Trainer:
         if not self._distributed.is_main:
             return
         state = {
-            "config": json.dumps(_plain(self.config)),
+            "config": json.dumps(self.config.to_dict()),
             "weights": self.model.state_dict(),
             "average": self._average,
             "optimizer": self._optimizer.state_dict(),
@@ -246,7 +245,7 @@ class Trainer:
         state = load_checkpoint(self.folder, self._device)
         if state is None:
             return
-        before, now = json.loads(state["config"]), _plain(self.config)
+        before, now = json.loads(state["config"]), self.config.to_dict()
         if any(before.get(key, now[key]) != now[key] for key in ("network", "groups")):
             raise ConfigError(
                 f"{self.folder} holds the training of another network; name another folder, or use --restart"
@@ -273,16 +272,6 @@ class _Clock:
 
     def now(self) -> float:
         return time.monotonic() - self._begun
-
-
-def _plain(config: TrainConfig) -> dict[str, Any]:
-    tables = ("data", "mix", "augment", "training", "teach")
-    groups = config.groups.to_dict()
-    return {
-        "network": config.network,
-        "groups": groups,
-        **{name: dataclasses.asdict(getattr(config, name)) for name in tables},
-    }
 
 
 def _prepare(threads: int, precision: str) -> None:

@@ -6,7 +6,7 @@ import pytest
 
 from stream_sep.control.presets.paths import shipped_folder
 from stream_sep.errors import ConfigError
-from stream_sep.training.config import read_config
+from stream_sep.training.config_file import read_config
 
 SMALL = shipped_folder() / "training" / "small.toml"
 

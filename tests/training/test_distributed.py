@@ -31,7 +31,7 @@ def test_two_processes_train_one_network(home, tmp_path):
     script.write_text(
         "import os, sys, torch\n"
         "from pathlib import Path\n"
-        "from stream_sep.training.config import read_config\n"
+        "from stream_sep.training.config_file import read_config\n"
         "from stream_sep.training.trainer import Trainer\n"
         "torch.set_num_threads(1)\n"
         "trainer = Trainer(read_config(Path(sys.argv[1])), Path(sys.argv[2]), device='cpu')\n"

@@ -26,7 +26,8 @@ require_package("torch", "train")
 import torch
 from safetensors.torch import load
 
-from stream_sep.training.config import TeachConfig, read_config
+from stream_sep.training.config import TeachConfig
+from stream_sep.training.config_file import read_config
 from stream_sep.training.data.cache import RATE, build_cache
 from stream_sep.training.data.layouts import find_stem_songs
 from stream_sep.training.kinds import KINDS, build_model, load_kind, load_model, save_weights

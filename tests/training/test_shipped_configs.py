@@ -8,7 +8,7 @@ from requirements import require_package
 require_package("torch", "train")
 
 from stream_sep.separators.causal.separator import MAX_LATENCY_MS
-from stream_sep.training.config import read_config
+from stream_sep.training.config_file import read_config
 from stream_sep.training.data.cache import RATE
 from stream_sep.training.kinds import build_model
 

@@ -17,7 +17,8 @@ from stream_sep.separators.causal.bundled import bundled_weights
 from stream_sep.separators.causal.config import SIZES
 from stream_sep.separators.causal.weights import save_weights
 from stream_sep.training.causal import CausalTrainingModel
-from stream_sep.training.config import TeachConfig, read_config
+from stream_sep.training.config import TeachConfig
+from stream_sep.training.config_file import read_config
 from stream_sep.training.teacher_ensemble import TeacherEnsemble
 from stream_sep.training.trainer import Trainer
 
