@@ -3,13 +3,11 @@
 from __future__ import annotations
 
 import hashlib
-import math
 from dataclasses import dataclass
 from functools import cached_property
 from typing import TYPE_CHECKING
 
 import numpy as np
-import soxr
 
 from stream_sep.errors import AudioFileError, reason
 from stream_sep.files.ffmpeg import INSTALL, decode_blocks, has_ffmpeg, probe_streams
@@ -25,9 +23,10 @@ from stream_sep.files.sound_file import (
     open_whole,
     read_frames,
 )
+from stream_sep.files.stereo import DOWNMIX, resample, to_stereo
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable, Iterator
+    from collections.abc import Callable, Iterator
     from pathlib import Path
 
     from numpy.typing import NDArray
@@ -39,16 +38,6 @@ BLOCK = 1 << 16
 
 _READ_TO_THE_END = {"wav", "au"}
 """Containers that ffmpeg can read beyond the length in their headers."""
-
-_HALF = math.sqrt(0.5)
-_DOWNMIX = {
-    3: [(1, 0), (0, 1), (_HALF, _HALF)],
-    4: [(1, 0), (0, 1), (_HALF, 0), (0, _HALF)],
-    5: [(1, 0), (0, 1), (_HALF, _HALF), (_HALF, 0), (0, _HALF)],
-    6: [(1, 0), (0, 1), (_HALF, _HALF), (0, 0), (_HALF, 0), (0, _HALF)],
-    8: [(1, 0), (0, 1), (_HALF, _HALF), (0, 0), (_HALF, 0), (0, _HALF), (_HALF, 0), (0, _HALF)],
-}
-"""Channels of a file -> gains of each to left and right: surround downmix as in ITU-R BS.775."""
 
 
 @dataclass(frozen=True)
@@ -102,14 +91,14 @@ class Song:
             AudioFileError: the file breaks off, or cannot be read.
         """
         stereo = self._stereo(warn)
-        yield from stereo if rate == self.sample_rate else _resampled(stereo, self.sample_rate, rate)
+        yield from stereo if rate == self.sample_rate else resample(stereo, self.sample_rate, rate)
 
     def _stereo(self, warn: Callable[[str], None]) -> Iterator[Block]:
         wrong = 0
         for block in self._counted(warn):
             finite = np.isfinite(block)
             wrong += block.size - int(np.count_nonzero(finite))
-            yield _stereo(np.where(finite, block, np.float32(0)) if wrong else block)
+            yield to_stereo(np.where(finite, block, np.float32(0)) if wrong else block)
         if wrong:
             warn(f"{self.path} holds {wrong} samples that are NaN or infinite, which are taken as silence")
 
@@ -186,7 +175,7 @@ def open_song(path: Path, stream: int = 0) -> Song:
     if not path.is_file():
         raise no_file(path)
     song = _open(path, stream)
-    if song.channels > 2 and song.channels not in _DOWNMIX:
+    if song.channels > 2 and song.channels not in DOWNMIX:
         raise AudioFileError(f"{path} has {song.channels} channels, which is not a known layout; mix it down to two")
     if not (song.channels and song.sample_rate):
         raise AudioFileError(f"{path} contains no audio")
@@ -233,22 +222,3 @@ def _through_ffmpeg(path: Path, stream: int) -> Song:
         is_estimate=bool(file["duration_is_estimated"]) or (chunk is not None and chunk.is_miscounted),
         stream=stream,
     )
-
-
-def _stereo(block: NDArray[np.float32]) -> Block:
-    sound = block
-    if sound.shape[1] > 2:
-        gains = np.array(_DOWNMIX[sound.shape[1]], np.float32)
-        sound = sound @ (gains / gains.sum(axis=0).max())  # so that no channel can push the sum over full scale
-    return np.ascontiguousarray(np.broadcast_to(sound, (len(sound), 2)).T)
-
-
-def _resampled(blocks: Iterable[Block], rate: int, out_rate: int) -> Iterator[Block]:
-    stream = soxr.ResampleStream(rate, out_rate, 2, "float32")
-    for block in blocks:
-        resampled = stream.resample_chunk(np.ascontiguousarray(block.T))
-        if len(resampled):
-            yield np.ascontiguousarray(resampled.T)
-    rest = stream.resample_chunk(np.zeros((0, 2), np.float32), last=True)
-    if len(rest):
-        yield np.ascontiguousarray(rest.T)
