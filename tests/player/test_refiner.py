@@ -27,7 +27,7 @@ from stream_sep.files.song_statistics import measure_song
 from stream_sep.files.stem_cache import StemCache, is_complete
 from stream_sep.files.stream_pass import StreamingSongModel
 from stream_sep.files.tracks import Track
-from stream_sep.player import refiner_process
+from stream_sep.player import refiner_loop, refiner_process
 from stream_sep.player.decoded_song import DecodedSong, DecodedSongWriter
 from stream_sep.player.engine import PlayEngine
 from stream_sep.player.partial_stem_file import PIECE, PartialStemFile
@@ -229,8 +229,8 @@ def test_stems_that_were_begun_are_gone_on_with_and_end_the_same(write, tmp_path
     monkeypatch.setattr(SongRefiner, "step", lambda self, frame: computed.append(frame) or step(self, frame))
     server, model = RecordingServer(), load_song_model(TINY)
     for sitting in range(2):
-        refinery = refiner_process.RefinerLoop(model, StemCache(), server, queue.SimpleQueue())
-        task = refiner_process.Task(sitting, str(path), str(tmp_path / f"scratch{sitting}"), 0)
+        refinery = refiner_loop.RefinerLoop(model, StemCache(), server, queue.SimpleQueue())
+        task = refiner_loop.Task(sitting, str(path), str(tmp_path / f"scratch{sitting}"), 0)
         if sitting == 0:
             for _ in range(4):
                 refinery._try_step(task)
@@ -341,8 +341,8 @@ def test_any_separator_of_songs_refines_as_separate_would(write, tmp_path, model
         {"download": True, "settings": {**asdict(settings), "options": {}, "repo": None}}
     )
     for number in range(2):  # the second time they are in the cache
-        refinery = refiner_process.RefinerLoop(chosen, cache, server, queue.SimpleQueue())
-        refinery.work(refiner_process.Task(number, str(path), str(tmp_path / f"scratch{number}"), 0))
+        refinery = refiner_loop.RefinerLoop(chosen, cache, server, queue.SimpleQueue())
+        refinery.work(refiner_loop.Task(number, str(path), str(tmp_path / f"scratch{number}"), 0))
         refinery.close()
     assert server.reports == []
     (entry,) = cache.entries()
@@ -357,14 +357,14 @@ def test_any_separator_of_songs_refines_as_separate_would(write, tmp_path, model
 
 def test_stems_of_two_bundled_models_and_of_two_versions_are_not_mixed_up(tmp_path, monkeypatch):
     models = [StreamingSongModel(None, SeparationSettings(model=name)) for name in ("bands", "passthrough")]
-    first, second = map(refiner_process.identity_of, models)
+    first, second = map(refiner_loop.identity_of, models)
     assert first != second
     known, settings = ModelIdentityCache(tmp_path), models[0].settings
     known.put(settings, first)
     assert known.get(settings) == first
-    for module in (refiner_process, model_identities):
+    for module in (refiner_loop, model_identities):
         monkeypatch.setattr(module, "bundled_version", lambda: "9.9")
-    assert refiner_process.identity_of(models[0]) != first
+    assert refiner_loop.identity_of(models[0]) != first
     assert known.get(settings) is None
 
 
@@ -391,8 +391,8 @@ class RecordingServer:
 
 def refine_here(path, tmp_path):
     server, tasks = RecordingServer(), queue.SimpleQueue()
-    refinery = refiner_process.RefinerLoop(load_song_model(TINY), StemCache(), server, tasks)
-    refinery.work(refiner_process.Task(7, str(path), str(tmp_path / "scratch"), 0))
+    refinery = refiner_loop.RefinerLoop(load_song_model(TINY), StemCache(), server, tasks)
+    refinery.work(refiner_loop.Task(7, str(path), str(tmp_path / "scratch"), 0))
     refinery.close()
     return server
 
@@ -548,7 +548,7 @@ def test_a_refiner_that_is_stopped_while_it_keeps_stems_leaves_nothing_half_writ
 
 
 def test_a_song_too_long_to_refine_is_reported(write, tmp_path, monkeypatch):
-    monkeypatch.setattr(refiner_process, "_MAX_BYTES", 1e6)
+    monkeypatch.setattr(refiner_loop, "_MAX_BYTES", 1e6)
     server = refine_here(write(uniform_noise(RATE)), tmp_path)
     assert "it is too long" in server.reports[0]
     assert server.messages == [{"number": 7, "finished": True}]
