@@ -16,6 +16,7 @@ from bridge.osc.codec import write_message
 from bridge.osc.network_surface import NetworkSurface
 from bridge.osc.session import OscSession
 from bridge.oscquery.access import Access
+from bridge.oscquery.connection_log import connection_log
 from bridge.oscquery.http import QueryHandler
 from bridge.oscquery.mdns import MdnsService, require_module
 from bridge.oscquery.tree import Tree
@@ -168,7 +169,7 @@ class OscQueryServer(NetworkSurface):
             compression=None,
             open_timeout=_HANDSHAKE_SECONDS,
             close_timeout=1,
-            logger=_connection_log(),
+            logger=connection_log(_log),
         )
 
     async def _send_feedback(self) -> None:
@@ -253,23 +254,3 @@ class OscQueryServer(NetworkSurface):
             return False
         self._websockets.broadcast([connection], packet)
         return True
-
-
-def _connection_log() -> logging.Logger:
-    """Return a logger for connections: clients' errors and disconnections are logged at debug level."""
-    log = logging.getLogger(f"{__name__}.connections")
-    if not any(isinstance(each, _Quiet) for each in log.filters):
-        log.addFilter(_Quiet())
-    return log
-
-
-class _Quiet(logging.Filter):
-    """Logs every record as one line, at debug level."""
-
-    def filter(self, record: logging.LogRecord) -> bool:
-        """Return whether to log a record, which is changed."""
-        if record.exc_info is not None:
-            record.msg, record.args = f"{record.getMessage()}: {record.exc_info[1]!r}", ()
-            record.exc_info = None
-        record.levelno, record.levelname = logging.DEBUG, "DEBUG"
-        return _log.isEnabledFor(logging.DEBUG)
