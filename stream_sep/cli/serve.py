@@ -3,37 +3,22 @@
 from __future__ import annotations
 
 import dataclasses
-import getpass
 import sys
-from contextlib import closing
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
+from stream_sep.cli import serve_users
 from stream_sep.cli.app import App, Group
+from stream_sep.cli.serve_options import Data, Database, opened_service, service_config
 from stream_sep.errors import ConfigError
-from stream_sep.extras import install_hint
-from stream_sep.lowlevel.atomic_file import FileClaim
 from stream_sep.separators import DEFAULT_FOR_SONGS, canonical_name
 
 if TYPE_CHECKING:
     from contextlib import AbstractContextManager
 
-    from sqlalchemy.orm import Session
-
     from bridge.web.service.config import ServiceConfig
-    from bridge.web.service.context import Service
-    from bridge.web.service.tables import User
-
-_Data = Annotated[Path | None, typer.Option("--data", help="folder of songs and database")]
-_Database = Annotated[
-    str,
-    typer.Option(
-        "--database", envvar="STREAM_SEP_DATABASE", help="postgresql://...; SQLite in the folder unless given"
-    ),
-]
-_Name = Annotated[str, typer.Argument(help="name of the account")]
 
 
 class _ServeGroup(Group):
@@ -46,14 +31,13 @@ class _ServeGroup(Group):
 
 
 app = App("Run a web service with accounts, uploads and a stem player.", cls=_ServeGroup)
-user_app = App("Manage the accounts of the service.")
-app.add_typer(user_app, name="user")
+app.add_typer(serve_users.app, name="user")
 
 
 @app.command("run")
 def serve(
-    data: _Data = None,
-    database: _Database = "",
+    data: Data = None,
+    database: Database = "",
     host: Annotated[str, typer.Option(help="address to listen on; 0.0.0.0 for all")] = "127.0.0.1",
     port: Annotated[int, typer.Option(help="TCP port")] = 9191,
     role: Annotated[str, typer.Option(help="all, web, or worker")] = "all",
@@ -80,7 +64,7 @@ def serve(
 ) -> None:
     """Run the web service, with all data in one folder; the first start prints a link to create the admin account."""
     config = dataclasses.replace(
-        _config(data, database),
+        service_config(data, database),
         host=host,
         port=port,
         workers=workers,
@@ -94,78 +78,10 @@ def serve(
     _run(_with_sign_up(config, sign_up), role, _Executor(executor, ray_address), insecure_http=insecure_http)
 
 
-@user_app.command("add")
-def add_user(
-    name: _Name,
-    data: _Data = None,
-    database: _Database = "",
-    *,
-    admin: Annotated[bool, typer.Option("--admin", help="make it an admin account")] = False,
-) -> None:
-    """Create an account; prompts for the password, or reads it from standard input."""
-    with _opened(data, database) as service:
-        from bridge.web.service import accounts
-
-        with service.database.read() as session:
-            name = accounts.check_new_name(session, name)
-        password_hash = accounts.hash_password(service, _read_password(), name)
-        with service.database.write() as session:
-            accounts.create_user(service, session, name, password_hash, admin=admin)
-    print(f"account {name} created")
-
-
-@user_app.command("list")
-def list_users(data: _Data = None, database: _Database = "") -> None:
-    """List the accounts."""
-    with _opened(data, database) as service, service.database.read() as session:
-        from bridge.web.service.admin_view import list_accounts
-
-        for user in list_accounts(service, session):
-            state = "disabled" if user.disabled else "admin" if user.admin else "user"
-            print(f"{user.name:32}  {state:8}  {user.songs:5} songs  {user.storage.used / 1e6:8.0f} MB")
-
-
-@user_app.command("passwd")
-def change_password(name: _Name, data: _Data = None, database: _Database = "") -> None:
-    """Change the password of an account, and end its sessions."""
-    with _opened(data, database) as service:
-        from bridge.web.service import accounts
-
-        with service.database.read() as session:
-            user = _find_user(session, name)
-        password_hash = accounts.hash_password(service, _read_password(), user.name)
-        with service.database.write() as session:
-            accounts.change_password(session, _find_user(session, name), password_hash)
-    print(f"password of {name} changed")
-
-
-@user_app.command("export")
-def export_songs(
-    name: _Name,
-    file: Annotated[Path, typer.Argument(help="zip file to write")],
-    data: _Data = None,
-    database: _Database = "",
-) -> None:
-    """Write all songs of an account, with their stems, to a zip file."""
-    if file.exists():
-        raise ConfigError(f"{file} exists; name another file")
-    with _opened(data, database) as service:
-        from bridge.web.service.downloads import zipped
-        from bridge.web.service.export import export_entries
-
-        with service.database.read() as session:
-            entries = export_entries(service, session, _find_user(session, name))
-        with FileClaim(file.with_name(f"{file.name}.part")) as claim:
-            with claim.path.open("r+b") as archive:
-                archive.writelines(zipped(entries))
-            claim.rename(file)
-    print(f"{len(entries)} files, {file.stat().st_size / 1e6:.0f} MB in {file}")
-
-
 @app.command("openapi")
 def openapi() -> None:
     """Print the OpenAPI description of the API."""
-    _config(None, "")
+    service_config(None, "")
     from bridge.web.service.openapi import describe_api
 
     sys.stdout.write(describe_api())
@@ -173,15 +89,15 @@ def openapi() -> None:
 
 @app.command("check")
 def check(
-    data: _Data = None,
-    database: _Database = "",
+    data: Data = None,
+    database: Database = "",
     *,
     repair: Annotated[
         bool, typer.Option("--repair", help="fix the differences, instead of only listing them")
     ] = False,
 ) -> None:
     """Compare folder and database: finished uploads without a song, songs without files, files without a song."""
-    with _opened(data, database) as service:
+    with opened_service(data, database) as service:
         from bridge.web.service.reconcile import reconcile
 
         lines = reconcile(service, dry_run=not repair).lines()
@@ -191,19 +107,19 @@ def check(
 @app.command("backup")
 def backup(
     folder: Annotated[Path, typer.Argument(help="new folder for the backup")],
-    data: _Data = None,
-    database: _Database = "",
+    data: Data = None,
+    database: Database = "",
     *,
     verify: Annotated[bool, typer.Option("--verify", help="check an existing backup instead")] = False,
 ) -> None:
     """Copy database and songs while the service runs; a copy of the folder, served with --data, restores it."""
-    _config(data, database)
+    service_config(data, database)
     from bridge.web.service.backup import back_up, check_backup
 
     if verify:
         made = check_backup(folder)
     else:
-        with _opened(data, database) as service:
+        with opened_service(data, database) as service:
             made = back_up(service, folder)
     print(f"{made.files} files, {made.bytes / 1e6:.0f} MB in {made.folder}")
 
@@ -251,42 +167,6 @@ def _workers(config: ServiceConfig, executor: _Executor, count: int) -> Abstract
     return RayWorkers(config, count, executor.address)
 
 
-def _config(data: Path | None, database: str) -> ServiceConfig:
-    try:
-        from bridge.web.service.app import make_site  # noqa: F401 - whether all it needs is there
-        from bridge.web.service.config import ServiceConfig
-    except ModuleNotFoundError as error:
-        raise ConfigError(f"serve needs {error.name}, which is not installed; {install_hint('web')}") from error
-    config = ServiceConfig(database=database)
-    return config if data is None else dataclasses.replace(config, data=data)
-
-
 def _with_sign_up(config: ServiceConfig, mode: str) -> ServiceConfig:
     usual = "open" if config.is_loopback else "invite"
     return dataclasses.replace(config, limits=config.limits.changed({"sign_up": mode or usual}))
-
-
-def _find_user(session: Session, name: str) -> User:
-    from bridge.web.service import accounts
-
-    user = accounts.find_user(session, name)
-    if user is None:
-        raise ConfigError(f"there is no account {name!r}; see stream-sep serve user list")
-    return user
-
-
-def _opened(data: Path | None, database: str) -> closing[Service]:
-    config = _config(data, database)
-    from bridge.web.service.context import open_service
-
-    return closing(open_service(config))
-
-
-def _read_password() -> str:
-    """Return a password from the terminal, typed twice, or the first line of standard input."""
-    if not sys.stdin.isatty():
-        return sys.stdin.readline().rstrip("\n")
-    password = getpass.getpass("New password: ")
-    if getpass.getpass("Again: ") != password:
-        raise ConfigError("the two passwords differ")
-    return password
