@@ -17,8 +17,8 @@ from websockets.sync.client import connect
 
 from bridge.benchmarks.web_process import log_in, make_admin, run_service, wait_until_ready
 from bridge.web.service.model_shelf import make_shelf, separator_for
+from bridge.web.service.requests import SeparationSettings
 from bridge.web.service.sandbox import decode_song
-from bridge.web.service.schemas import SeparationSettings
 from stream_sep.errors import BridgeError
 from stream_sep.evaluation.signals import resident_bytes
 from stream_sep.files.demo_song import load_demo_song

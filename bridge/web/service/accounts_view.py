@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 from sqlalchemy import func, select
 
 from bridge.web.service.dependencies import iso
-from bridge.web.service.schemas import Storage, UserBody
+from bridge.web.service.responses import Storage, UserBody
 from bridge.web.service.tables import RecoveryCode, Song, Upload, User
 
 if TYPE_CHECKING:

@@ -10,7 +10,7 @@ from bridge.web.service.accounts_view import max_seconds_of, storage_of
 from bridge.web.service.dependencies import iso
 from bridge.web.service.metrics import WORKER_SECONDS, problems_of
 from bridge.web.service.queue import ACTIVE
-from bridge.web.service.schemas import AdminOverview, AdminUser, QueueEntry, WorkerBody
+from bridge.web.service.responses import AdminOverview, AdminUser, QueueEntry, WorkerBody
 from bridge.web.service.tables import CLOSED, NO_PASSWORD, Job, Song, User, Worker
 
 if TYPE_CHECKING:

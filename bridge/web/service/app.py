@@ -22,6 +22,7 @@ from bridge.web.service.content_types import JsonOnly
 from bridge.web.service.events import EventFeed
 from bridge.web.service.metrics import RequestTimes
 from bridge.web.service.pages import add_pages
+from bridge.web.service.responses import ProblemBody
 from bridge.web.service.routes import (
     admin,
     events,
@@ -35,7 +36,6 @@ from bridge.web.service.routes import (
     uploads,
     users,
 )
-from bridge.web.service.schemas import ProblemBody
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 from sqlalchemy import func, select
 
 from bridge.web.problems import Problem
-from bridge.web.service.schemas import ModelBody, SeparationSettings
+from bridge.web.service.responses import ModelBody
 from bridge.web.service.tables import Job, Song
 from stream_sep.extras import install_hint
 from stream_sep.protocols import STEMS
@@ -18,6 +18,7 @@ if TYPE_CHECKING:
     from sqlalchemy.orm import Session
 
     from bridge.web.service.config import ServiceConfig
+    from bridge.web.service.requests import SeparationSettings
 
 _SIX = ("drums", "bass", "other", "vocals", "guitar", "piano")
 _DEMUCS_MODULE = "demucs"

@@ -12,8 +12,8 @@ from bridge.web.service.accounts_view import max_seconds_of
 from bridge.web.service.crash import crash_point
 from bridge.web.service.files import UPLOADED, move_into_place, remove
 from bridge.web.service.queue import enqueue
+from bridge.web.service.requests import SeparationSettings
 from bridge.web.service.sandbox import probe_song
-from bridge.web.service.schemas import SeparationSettings
 from bridge.web.service.songs import fold_words
 from bridge.web.service.tables import Song, Upload, User
 from bridge.web.service.uploads import MAX_NAME, cancel_upload

@@ -9,7 +9,7 @@ from sqlalchemy import delete, select
 from bridge.web.problems import Problem
 from bridge.web.service.dependencies import iso
 from bridge.web.service.passwords import hash_secret, new_secret
-from bridge.web.service.schemas import LinkBody
+from bridge.web.service.responses import LinkBody
 from bridge.web.service.tables import Invitation
 
 if TYPE_CHECKING:

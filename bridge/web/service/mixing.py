@@ -8,7 +8,7 @@ from bridge.web.service import claims
 from bridge.web.service.disk import max_bytes, require_disk
 from bridge.web.service.downloads import not_whole
 from bridge.web.service.files import SOURCE
-from bridge.web.service.schemas import NewMix, Strip
+from bridge.web.service.requests import NewMix, Strip
 from bridge.web.service.tables import Song
 from stream_sep.control.levels import SILENCE_DB
 from stream_sep.files.formats import AudioFormat

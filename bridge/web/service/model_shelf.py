@@ -13,7 +13,7 @@ from stream_sep.files.song_models import ModelShelf
 from stream_sep.files.song_separator import SongSeparator
 
 if TYPE_CHECKING:
-    from bridge.web.service.schemas import SeparationSettings
+    from bridge.web.service.requests import SeparationSettings
 
 
 def make_shelf() -> ModelShelf:

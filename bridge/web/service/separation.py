@@ -28,8 +28,8 @@ from bridge.web.service.files import (
 from bridge.web.service.model_shelf import separator_for
 from bridge.web.service.packing import PackedStem, pack_stem
 from bridge.web.service.play_data import write_pictures
+from bridge.web.service.requests import SeparationSettings
 from bridge.web.service.sandbox import decode_song
-from bridge.web.service.schemas import SeparationSettings
 from bridge.web.service.songs import fold_words
 from bridge.web.service.tables import Song, StemFile, User
 from stream_sep.files.tracks import Track

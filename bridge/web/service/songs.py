@@ -96,7 +96,7 @@ def add_demo_song(service: Service, user: User) -> Song:
         user: the account.
     """
     from bridge.web.service.completion import complete  # noqa: PLC0415 - as the next two
-    from bridge.web.service.schemas import NewUpload  # noqa: PLC0415 - circular: uploads import songs
+    from bridge.web.service.requests import NewUpload  # noqa: PLC0415 - circular: uploads import songs
     from bridge.web.service.uploads import advance, begin_upload  # noqa: PLC0415 - as above
 
     song = load_demo_song()

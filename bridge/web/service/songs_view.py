@@ -6,7 +6,7 @@ import hashlib
 from typing import TYPE_CHECKING, Any, cast
 
 from bridge.web.service.dependencies import iso
-from bridge.web.service.schemas import JobBody, SongBody
+from bridge.web.service.responses import JobBody, SongBody
 
 if TYPE_CHECKING:
     from bridge.web.service.tables import Job, Song

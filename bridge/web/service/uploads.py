@@ -22,7 +22,7 @@ if TYPE_CHECKING:
     from sqlalchemy.orm import Session
 
     from bridge.web.service.context import Service
-    from bridge.web.service.schemas import NewUpload
+    from bridge.web.service.requests import NewUpload
 
 MAX_NAME = 200
 

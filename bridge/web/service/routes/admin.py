@@ -15,15 +15,8 @@ from bridge.web.service.audit import record
 from bridge.web.service.dependencies import AdminCaller, ServiceOf, address_of, iso
 from bridge.web.service.invitations import link_body, new_link
 from bridge.web.service.reconcile import purge_deleted
-from bridge.web.service.schemas import (
-    MAX_INTEGER,
-    AdminOverview,
-    AdminUser,
-    AuditBody,
-    ChangeUser,
-    LinkBody,
-    NewInvitation,
-)
+from bridge.web.service.requests import MAX_INTEGER, ChangeUser, NewInvitation
+from bridge.web.service.responses import AdminOverview, AdminUser, AuditBody, LinkBody
 from bridge.web.service.sessions import end_sessions
 from bridge.web.service.tables import CLOSED, NO_PASSWORD, AuditEntry, Invitation, User
 from stream_sep.errors import ConfigError

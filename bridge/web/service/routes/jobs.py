@@ -11,7 +11,8 @@ from bridge.web.problems import Problem, not_found
 from bridge.web.service import queue, queue_events
 from bridge.web.service.dependencies import KnownCaller, ServiceOf
 from bridge.web.service.downloads import FILE, attachment
-from bridge.web.service.schemas import JobBody, MoveJob
+from bridge.web.service.requests import MoveJob
+from bridge.web.service.responses import JobBody
 from bridge.web.service.sessions import Caller
 from bridge.web.service.songs_view import job_body
 from bridge.web.service.tables import Job, Song

@@ -9,7 +9,8 @@ from bridge.web.service import queue, queue_events
 from bridge.web.service.dependencies import KnownCaller, ServiceOf, own_song
 from bridge.web.service.disk import require_mix_room
 from bridge.web.service.downloads import not_whole
-from bridge.web.service.schemas import JobBody, NewMix
+from bridge.web.service.requests import NewMix
+from bridge.web.service.responses import JobBody
 from bridge.web.service.songs_view import job_body
 
 router = APIRouter(prefix="/songs", tags=["songs"])

@@ -15,7 +15,7 @@ from bridge.web.service.demo import demo_song
 from bridge.web.service.dependencies import AnyCaller, ServiceOf, address_of
 from bridge.web.service.metrics import metrics_text, problems_of
 from bridge.web.service.passwords import MIN_LENGTH
-from bridge.web.service.schemas import ModelBody, ServerBody
+from bridge.web.service.responses import ModelBody, ServerBody
 
 public = APIRouter(tags=["server"])
 probes = APIRouter(tags=["server"])

@@ -11,7 +11,8 @@ from bridge.web.service.accounts_view import user_body
 from bridge.web.service.audit import record
 from bridge.web.service.context import Service
 from bridge.web.service.dependencies import AnyCaller, BrowserCaller, ServiceOf, address_of
-from bridge.web.service.schemas import LogIn, Recover, Reset, UserBody
+from bridge.web.service.requests import LogIn, Recover, Reset
+from bridge.web.service.responses import UserBody
 from bridge.web.service.sessions import cookie, end_sessions, start_session
 from bridge.web.service.tables import Invitation, LoginSession, User
 

@@ -9,7 +9,8 @@ from bridge.web.problems import not_found
 from bridge.web.service.audit import record
 from bridge.web.service.dependencies import KnownCaller, ServiceOf, address_of, iso, own_song
 from bridge.web.service.passwords import hash_secret, new_secret
-from bridge.web.service.schemas import NewShare, ShareBody, SongBody
+from bridge.web.service.requests import NewShare
+from bridge.web.service.responses import ShareBody, SongBody
 from bridge.web.service.shares import count_visit, limit_guests, shared_song
 from bridge.web.service.songs_view import song_body
 from bridge.web.service.tables import Share

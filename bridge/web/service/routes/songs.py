@@ -14,7 +14,8 @@ from bridge.web.service.catalog import check_settings
 from bridge.web.service.dependencies import KnownCaller, ServiceOf, own_song
 from bridge.web.service.events import publish
 from bridge.web.service.reconcile import purge_deleted
-from bridge.web.service.schemas import ChangeSong, JobBody, SeparationSettings, SongBody, SongPage
+from bridge.web.service.requests import ChangeSong, SeparationSettings
+from bridge.web.service.responses import JobBody, SongBody, SongPage
 from bridge.web.service.songs import find_songs, fold_words, newest_jobs
 from bridge.web.service.songs_view import etag, job_body, song_body
 from bridge.web.service.tables import Job, Song

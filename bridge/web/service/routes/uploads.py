@@ -13,7 +13,8 @@ from bridge.web.problems import Problem
 from bridge.web.service import uploads
 from bridge.web.service.completion import complete
 from bridge.web.service.dependencies import KnownCaller, ServiceOf
-from bridge.web.service.schemas import NewUpload, SeparationSettings, SongBody, UploadBody
+from bridge.web.service.requests import NewUpload, SeparationSettings
+from bridge.web.service.responses import SongBody, UploadBody
 from bridge.web.service.songs_view import song_body
 from bridge.web.service.tables import Upload
 from bridge.web.service.upload_stream import receive

@@ -18,18 +18,9 @@ from bridge.web.service.downloads import ZIP, zip_response
 from bridge.web.service.export import export_entries
 from bridge.web.service.passwords import hash_secret, new_secret
 from bridge.web.service.reconcile import purge_deleted
+from bridge.web.service.requests import ChangeMe, Confirm, NewToken, SignUp
+from bridge.web.service.responses import RecoveryCodes, SessionBody, TokenBody, UserBody, Welcome
 from bridge.web.service.routes.session import logged_out, open_session
-from bridge.web.service.schemas import (
-    ChangeMe,
-    Confirm,
-    NewToken,
-    RecoveryCodes,
-    SessionBody,
-    SignUp,
-    TokenBody,
-    UserBody,
-    Welcome,
-)
 from bridge.web.service.sessions import TOKEN_PREFIX, end_sessions
 from bridge.web.service.songs import add_demo_song
 from bridge.web.service.tables import LoginSession, Token, User

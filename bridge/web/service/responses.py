@@ -1,25 +1,10 @@
-"""The JSON of the API: validation of requests, description of responses."""
+"""The JSON of responses of the API."""
 
 from __future__ import annotations
 
-from typing import Annotated, Any, Literal
+from typing import Any, Literal
 
-from pydantic import BaseModel, ConfigDict, Field
-
-Name = Annotated[str, Field(max_length=100, examples=["ada"])]
-Password = Annotated[str, Field(max_length=1000, examples=["three random words"])]
-Secret = Annotated[str, Field(max_length=200)]
-Line = Annotated[str, Field(max_length=200, pattern=r"^[^\x00-\x1f\x7f]*$")]
-"""One line of text, as for titles."""
-
-MAX_INTEGER = 2**53 - 1
-"""The largest integer that JavaScript counts to."""
-
-MAX_SECONDS = 10**9
-
-
-class _Model(BaseModel):
-    model_config = ConfigDict(extra="forbid", allow_inf_nan=False)
+from pydantic import BaseModel, Field
 
 
 class ProblemBody(BaseModel):
@@ -30,58 +15,6 @@ class ProblemBody(BaseModel):
     code: str = Field(description="for programs; never changes", examples=["not-found"])
     detail: str = Field(description="a message for people", examples=["There is no such song."])
     hint: str = Field("", description="what to try")
-
-
-class LogIn(_Model):
-    """Name and password."""
-
-    name: Name
-    password: Password
-
-
-class SignUp(_Model):
-    """A new account."""
-
-    name: Name
-    password: Password
-    invitation: Secret = Field("", description="the key of an invitation link, where sign-up needs one")
-    setup: Secret = Field("", description="the key of the set-up link: makes the first admin")
-
-
-class Recover(_Model):
-    """A new password, by a recovery code."""
-
-    name: Name
-    code: Secret = Field(examples=["abcd-efgh-jkmn-pqrs"])
-    password: Password
-
-
-class Reset(_Model):
-    """A new password, by a reset link of the admin."""
-
-    key: Secret
-    password: Password
-
-
-class ChangeMe(_Model):
-    """Changes of one's own account; a new password needs the old one."""
-
-    theme: Literal["system", "dark", "light"] | None = None
-    password: Password | None = None
-    current_password: Password = ""
-
-
-class Confirm(_Model):
-    """The password, to confirm what cannot be undone."""
-
-    password: Password
-
-
-class NewToken(_Model):
-    """A token for programs."""
-
-    name: Annotated[Line, Field(min_length=1, max_length=64, examples=["my script"])]
-    scope: Literal["read", "write"] = "read"
 
 
 class Storage(BaseModel):
@@ -172,34 +105,6 @@ class ServerBody(BaseModel):
     logged_in: bool
 
 
-class SeparationSettings(_Model):
-    """How a song is separated."""
-
-    model: Annotated[str, Field(max_length=200, description="of the server's models; its default unless given")] = ""
-    stems: list[str] = Field(default_factory=list, max_length=16, description="all of the model unless given")
-    shifts: Annotated[int, Field(ge=0, le=10, description="passes to average; more is better and slower")] = 1
-    residual: Annotated[bool, Field(description="the stems add up to the song exactly")] = True
-
-
-class NewUpload(_Model):
-    """A file to be uploaded in pieces."""
-
-    name: str = Field(max_length=1000, examples=["song.mp3"])
-    size: int = Field(ge=1, le=MAX_INTEGER, description="bytes")
-    settings: SeparationSettings = Field(default_factory=SeparationSettings)
-
-
-class UploadBody(BaseModel):
-    """A running upload; once complete there is a song with the same id."""
-
-    id: str
-    name: str
-    size: int
-    offset: int
-    state: Literal["receiving", "received"]
-    song: SongBody | None = None
-
-
 class JobBody(BaseModel):
     """Work on a song."""
 
@@ -217,12 +122,6 @@ class JobBody(BaseModel):
     started: str | None
     ended: str | None
     download: str | None = Field(None, description="of a mix that is done: the path of its file")
-
-
-class MoveJob(_Model):
-    """A new place for a waiting job."""
-
-    to: int = Field(ge=1, le=1_000_000, description="place among one's own waiting jobs of its kind; 1 is the next")
 
 
 class ShareBody(BaseModel):
@@ -267,56 +166,23 @@ class SongBody(BaseModel):
     job: JobBody | None = Field(description="the newest separation")
 
 
+class UploadBody(BaseModel):
+    """A running upload; once complete there is a song with the same id."""
+
+    id: str
+    name: str
+    size: int
+    offset: int
+    state: Literal["receiving", "received"]
+    song: SongBody | None = None
+
+
 class SongPage(BaseModel):
     """A page of songs."""
 
     songs: list[SongBody]
     next: str | None = Field(description="cursor of the next page; null at the end")
     storage: Storage
-
-
-class ChangeSong(_Model):
-    """Changes of a song; `deleted` false restores it from the trash."""
-
-    title: Annotated[Line, Field(min_length=1)] | None = None
-    artist: Line | None = None
-    album: Line | None = None
-    deleted: Literal[False] | None = Field(None, description="false restores it from the trash")
-
-
-class Strip(_Model):
-    """Settings of one stem in a mix."""
-
-    gain_db: Annotated[float, Field(ge=-90, le=10, description="-90 is silence")] = 0.0
-    mute: bool = False
-    solo: bool = False
-    pan: Annotated[float, Field(ge=-1, le=1, description="-1 is left")] = 0.0
-
-
-class NewMix(_Model):
-    """A mix of the player; stems that are not named are at unity."""
-
-    strips: dict[str, Strip] = Field(default_factory=dict, examples=[{"vocals": {"mute": True}}])
-    master_db: float = Field(0.0, ge=-90, le=10)
-    first_frame: int = Field(0, ge=0, le=MAX_INTEGER)
-    end_frame: int | None = Field(
-        None, ge=1, le=MAX_INTEGER, description="one past the last; the end of the song unless given"
-    )
-    format: Literal["wav", "flac", "mp3", "ogg"] = "flac"
-
-
-class NewShare(_Model):
-    """A link that plays a song."""
-
-    days: int | None = Field(None, ge=1, le=3650, description="the server's usual unless given")
-    download: bool = False
-
-
-class NewInvitation(_Model):
-    """An invitation to sign up."""
-
-    note: Annotated[Line, Field(max_length=100, description="its recipient")] = ""
-    days: int = Field(7, ge=1, le=365)
 
 
 class LinkBody(BaseModel):
@@ -328,15 +194,6 @@ class LinkBody(BaseModel):
     created: str
     expires: str
     path: str | None = None
-
-
-class ChangeUser(_Model):
-    """Changes of an account by the admin."""
-
-    disabled: bool | None = None
-    admin: bool | None = None
-    quota_bytes: int | None = Field(None, ge=1, le=MAX_INTEGER)
-    max_song_seconds: int | None = Field(None, ge=1, le=MAX_SECONDS)
 
 
 class AdminUser(BaseModel):
@@ -399,6 +256,3 @@ class AuditBody(BaseModel):
     action: str
     target: str
     address: str
-
-
-UploadBody.model_rebuild()
