@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
+from bridge.midi.led_ring import ring
 from bridge.midi.messages import RELATIVE, encode, from_position, to_position
 from bridge.midi.pickup import Pickup
 from bridge.midi.targets import Target, find_target, is_effect
@@ -24,28 +25,6 @@ SETTLE_S = 0.2
 
 _SNAP_DB = {7: 0.25, 14: 0.04}  # 7 bits do not reach 0 dB exactly; a motor fader sends 14 bits and measures 10
 _MOTOR_SNAP_DB = 0.1  # an endless knob that snaps back further could never be turned past 0 dB
-_RING_CENTRE = 0x40
-_RING_MODES = {"linear": 0, "fader": 2, "decibels": 2, "switch": 2}
-
-
-def ring(target: Target, position: float) -> int:
-    """Return the value of Mackie Control's LED ring for a travel of 0 to 1.
-
-    One of eleven lights for a pan, as many as needed for a level; the light below the knob for the middle of a pan.
-
-    Args:
-        target: of the knob.
-        position: its travel, 0 to 1.
-
-    Returns:
-        The value of the ring's control change, 0 to 127.
-
-    >>> ring(Target("stem/vocals/pan", "linear", -1, 1), 0.5)
-    70
-    """
-    lights = 1 + round(position * 10)
-    middle = _RING_CENTRE if target.centred and abs(position - 0.5) < 0.01 else 0
-    return middle | _RING_MODES[target.law] << 4 | lights
 
 
 @dataclass(frozen=True)
