@@ -54,7 +54,7 @@ def user_body(service: Service, session: Session, user: User) -> UserBody:
         id=user.id,
         name=user.name,
         admin=user.admin,
-        created=iso(user.created) or "",
+        created=iso(user.created),
         theme=user.theme,
         storage=storage_of(service, session, user),
         max_song_seconds=max_seconds_of(service, session, user),

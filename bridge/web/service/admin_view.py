@@ -61,7 +61,7 @@ def admin_user(service: Service, session: Session, user: User) -> AdminUser:
         name=user.name,
         admin=user.admin,
         disabled=user.disabled,
-        created=iso(user.created) or "",
+        created=iso(user.created),
         last_login=iso(user.last_login),
         songs=session.scalar(select(func.count()).where(Song.user_id == user.id)) or 0,
         storage=storage_of(service, session, user),
@@ -83,8 +83,8 @@ def list_accounts(service: Service, session: Session) -> list[AdminUser]:
 def _worker_body(worker: Worker) -> WorkerBody:
     return WorkerBody(
         id=worker.id,
-        started=iso(worker.started) or "",
-        seen=iso(worker.seen) or "",
+        started=iso(worker.started),
+        seen=iso(worker.seen),
         busy=worker.job_id is not None,
         version=worker.version,
     )
@@ -98,6 +98,6 @@ def _queue_entry(job: Job, name: str) -> QueueEntry:
         state=job.state,
         stage=job.stage,
         share=round(job.share, 4),
-        created=iso(job.created) or "",
+        created=iso(job.created),
         error=job.error,
     )

@@ -87,6 +87,4 @@ def new_link(
 
 def link_body(link: Invitation) -> LinkBody:
     """Return a link without its key."""
-    return LinkBody(
-        id=link.id, kind=link.kind, note=link.note, created=iso(link.created) or "", expires=iso(link.expires) or ""
-    )
+    return LinkBody(id=link.id, kind=link.kind, note=link.note, created=iso(link.created), expires=iso(link.expires))

@@ -155,7 +155,7 @@ def list_audit(
         return [
             AuditBody(
                 id=entry.id,
-                created=iso(entry.created) or "",
+                created=iso(entry.created),
                 actor=entry.actor,
                 action=entry.action,
                 target=entry.target,

@@ -74,7 +74,7 @@ def _body(share: Share, key: str | None = None) -> ShareBody:
         id=share.id,
         download=share.download,
         visits=share.visits,
-        created=iso(share.created) or "",
+        created=iso(share.created),
         expires=iso(share.expires),
         key=key,
         path=f"/s#k={key}" if key else None,

@@ -116,8 +116,8 @@ def list_sessions(service: ServiceOf, caller: BrowserCaller) -> list[SessionBody
                 id=login.id,
                 agent=login.agent,
                 address=login.address,
-                created=iso(login.created) or "",
-                used=iso(login.used) or "",
+                created=iso(login.created),
+                used=iso(login.used),
                 current=login.id == caller.session_id,
             )
             for login in session.scalars(query)
@@ -223,7 +223,7 @@ def _token_body(token: Token, secret: str | None = None) -> TokenBody:
         id=token.id,
         name=token.name,
         scope=token.scope,
-        created=iso(token.created) or "",
+        created=iso(token.created),
         used=iso(token.used),
         secret=secret,
     )
