@@ -10,15 +10,12 @@ from typing import TYPE_CHECKING, Any
 
 import anyio.to_thread
 from fastapi import FastAPI
-from fastapi.exceptions import RequestValidationError
-from sqlalchemy.exc import DataError
-from starlette.exceptions import HTTPException
 
 from bridge.web.assets import Assets
-from bridge.web.problems import Problem, not_found
 from bridge.web.security import HostCheck, OriginCheck, SecurityHeaders, own_hosts
 from bridge.web.service.api_schema import complete_schema
 from bridge.web.service.content_types import JsonOnly
+from bridge.web.service.error_handlers import ERROR_HANDLERS
 from bridge.web.service.events import EventFeed
 from bridge.web.service.metrics import RequestTimes
 from bridge.web.service.pages import add_pages
@@ -40,8 +37,6 @@ from bridge.web.service.routes import (
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator
 
-    from starlette.requests import Request
-    from starlette.responses import Response
     from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
     from bridge.web.service.context import Service
@@ -84,6 +79,7 @@ def make_app(service: Service) -> FastAPI:
         lifespan=_lifespan,
         responses=_PROBLEMS,
         redirect_slashes=False,
+        exception_handlers=ERROR_HANDLERS,
     )
     app.state.service, app.state.feed, app.state.request_times = service, EventFeed(service), RequestTimes()
     app.state.completing = asyncio.Semaphore(_COMPLETING)
@@ -94,7 +90,6 @@ def make_app(service: Service) -> FastAPI:
     app.include_router(server.probes)
     app.state.assets = assets = Assets()
     add_pages(app, assets)
-    _add_errors(app)
     # the last added sees a request first
     app.add_middleware(JsonOnly)
     app.add_middleware(OriginCheck)
@@ -120,41 +115,6 @@ async def _lifespan(app: FastAPI) -> AsyncIterator[None]:
     finally:
         feed.cancel()
         await asyncio.gather(feed, return_exceptions=True)
-
-
-def _add_errors(app: FastAPI) -> None:
-    async def on_problem(_: Request, error: Exception) -> Response:
-        assert isinstance(error, Problem)
-        return error.response()
-
-    async def on_validation(_: Request, error: Exception) -> Response:
-        assert isinstance(error, RequestValidationError)
-        first = error.errors()[0]
-        where = ".".join(str(part) for part in first["loc"][1:]) or "the body"
-        return Problem(422, "invalid", f"{where}: {first['msg']}.").response()
-
-    async def on_data(_: Request, _error: Exception) -> Response:
-        return Problem(422, "invalid", "The database cannot store or compare one of these values.").response()
-
-    async def on_http(_: Request, error: Exception) -> Response:
-        assert isinstance(error, HTTPException)
-        if error.status_code == 404:
-            return not_found().response()
-        return Problem(error.status_code, "http", f"{error.detail}.", headers=dict(error.headers or {})).response()
-
-    async def on_fault(_: Request, _error: Exception) -> Response:
-        return Problem(
-            500,
-            "internal",
-            "Internal server error.",
-            "Try again; if it happens again, contact the owner of this server.",
-        ).response()
-
-    app.add_exception_handler(Problem, on_problem)
-    app.add_exception_handler(RequestValidationError, on_validation)
-    app.add_exception_handler(HTTPException, on_http)
-    app.add_exception_handler(DataError, on_data)  # such as NUL in a text, which PostgreSQL refuses
-    app.add_exception_handler(Exception, on_fault)
 
 
 class _Timing:

@@ -41,17 +41,7 @@ def find_invitation(session: Session, kind: str, secret: str, now: float) -> Inv
 
 
 def use_invitation(session: Session, kind: str, secret: str, now: float) -> Invitation:
-    """Use up a link.
-
-    Args:
-        session: the database session.
-        kind: kind of link.
-        secret: the secret.
-        now: the current time.
-
-    Raises:
-        Problem: there is none, it was used, or it has expired.
-    """
+    """Use up a link, and return it; see `find_invitation`."""
     found = find_invitation(session, kind, secret, now)
     if session.scalar(delete(Invitation).where(Invitation.id == found.id).returning(Invitation.id)) is None:
         raise _link_ended()
