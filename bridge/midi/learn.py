@@ -23,7 +23,6 @@ if TYPE_CHECKING:
 _ENOUGH = 3
 _REST_S = 0.4
 _ENCODER_REST_S = 2.0
-_OFFSET = frozenset(range(56, 73)) - {64}
 _RIGHT, _LEFT_2S, _LEFT_SIGN = frozenset(range(1, 9)), frozenset(range(120, 128)), frozenset(range(65, 73))
 _TURNS = {
     "relative-2s": (_RIGHT, _LEFT_2S),

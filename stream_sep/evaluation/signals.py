@@ -45,12 +45,6 @@ def null_db(reference: Block, other: Block) -> float:
     return -300.0 if difference == 0 else float(10 * np.log10(difference / (energy + 1e-30)))
 
 
-def level_db(sound: Block) -> float:
-    """Return the root-mean-square level in dBFS, -300 for silence."""
-    power = float(np.square(sound.astype(np.float64)).mean())
-    return -300.0 if power == 0 else float(10 * np.log10(power))
-
-
 def resident_bytes(pid: int | None = None) -> int | None:
     """Return the memory a process holds (this one unless given), or None if the system does not report it."""
     try:

@@ -33,7 +33,6 @@ __all__ = [
     "KNOWN_STEMS",
     "SCHEMA",
     "Preset",
-    "apply_preset",
     "check_preset",
     "find_preset",
     "list_presets",
@@ -143,30 +142,6 @@ def check_preset(
     ()
     """
     return _read(name, stems, check_effect=check_effect)[1]
-
-
-def apply_preset(name: str, controls: ControlState) -> Preset:
-    """Set all values of a preset, or none of them if one is invalid; return the preset.
-
-    Args:
-        name: a preset's name, or a file.
-        controls: the control tree to set.
-
-    Returns:
-        The preset.
-
-    Raises:
-        PresetError: as `load_preset`.
-    """
-    stems = stems_of(controls)
-    preset = load_preset(name, stems=stems)
-    controls.update(preset.resolve(stems))
-    return preset
-
-
-def stems_of(controls: ControlState) -> tuple[str, ...]:
-    """Return the names of the stems that have controls."""
-    return tuple(path.split("/")[1] for path in controls if path.startswith("stem/") and path.endswith("/gain_db"))
 
 
 def save_preset(preset: Preset) -> Path:

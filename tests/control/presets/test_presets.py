@@ -11,7 +11,6 @@ from stream_sep import STEMS, ControlState, StreamSepError
 from stream_sep.control.parameters import parameters_for
 from stream_sep.control.presets.library import (
     Preset,
-    apply_preset,
     check_preset,
     list_presets,
     load_preset,
@@ -65,6 +64,10 @@ def write(tmp_path):
         return str(path)
 
     return write
+
+
+def apply_preset(name, controls):
+    controls.update(load_preset(name, stems=STEMS).resolve(STEMS))
 
 
 def test_what_ships_is_what_the_manual_names():
