@@ -205,11 +205,11 @@ def tiny_weights(tmp_path_factory):
 
 def write_tiny_weights(folder):
     import torch  # noqa: PLC0415 - heavy, and few tests need it
+    from causal_networks import save_weights  # noqa: PLC0415 - as torch
 
     from stream_sep.separators.causal.config import SIZES  # noqa: PLC0415 - as torch
     from stream_sep.separators.causal.export import export_int8  # noqa: PLC0415 - as torch
     from stream_sep.separators.causal.network import CausalNetwork  # noqa: PLC0415 - as torch
-    from stream_sep.separators.causal.weights import save_weights  # noqa: PLC0415 - as torch
 
     with torch.random.fork_rng(devices=[]):
         torch.manual_seed(0)

@@ -1,11 +1,15 @@
 """Inputs of causal networks, and one whose output is chosen."""
 
+import json
+from dataclasses import asdict
+
 import numpy as np
 
 from stream_sep.separators.causal.band_layout import plan_band_layout
 from stream_sep.separators.causal.band_prior import PRIOR_CHANNELS
 from stream_sep.separators.causal.masks import OUTPUT_CHANNELS
-from stream_sep.separators.weight_file import WeightStats
+from stream_sep.separators.causal.weights import KIND
+from stream_sep.separators.weight_file import WeightStats, with_digest
 
 
 def noise(frames, seed=0):
@@ -20,11 +24,16 @@ def spectrum(runtime, seed=0):
     return noise(2 * runtime.size.bins, seed)[None].view(np.complex64)
 
 
+def save_weights(network, file):
+    """Write a network's weights without source groups, as the first versions did."""
+    tensors = {name: tensor.detach().cpu().contiguous() for name, tensor in network.state_dict().items()}
+    file.write_bytes(with_digest(tensors, {"kind": KIND, "size": json.dumps(asdict(network.size))}))
+
+
 def save_random(size, file):
     import torch  # noqa: PLC0415 - heavy
 
     from stream_sep.separators.causal.network import CausalNetwork  # noqa: PLC0415 - heavy
-    from stream_sep.separators.causal.weights import save_weights  # noqa: PLC0415 - heavy
 
     with torch.random.fork_rng(devices=[]):
         save_weights(CausalNetwork(size), file)

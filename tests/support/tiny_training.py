@@ -8,9 +8,9 @@ from requirements import require_package
 require_package("torch", "train")
 
 import torch
+from causal_networks import save_weights
 
 from stream_sep.separators.causal.config import SIZES
-from stream_sep.separators.causal.weights import save_weights
 from stream_sep.training.augmentation import AugmentConfig
 from stream_sep.training.causal import CausalTrainingModel
 from stream_sep.training.config import TeachConfig

@@ -12,12 +12,12 @@ from stream_sep.protocols import STEMS
 require_package("torch", "train")
 
 import torch
+from causal_networks import save_weights
 from torch_runtime import TorchRuntime
 
 from stream_sep.evaluation.sdr import separate
 from stream_sep.separators.causal.config import SIZES
 from stream_sep.separators.causal.separator import CausalSeparator
-from stream_sep.separators.causal.weights import save_weights
 from stream_sep.training.causal import CausalTrainingModel
 from stream_sep.training.kinds import build_model
 from stream_sep.training.validation import separate_whole

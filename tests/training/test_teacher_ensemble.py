@@ -11,11 +11,11 @@ from stream_sep.errors import ConfigError, SeparatorError
 require_package("torch", "train")
 
 import torch
+from causal_networks import save_weights
 from tiny_training import TINY, config, random, taught, teachers, weights
 
 from stream_sep.separators.causal.bundled import bundled_weights
 from stream_sep.separators.causal.config import SIZES
-from stream_sep.separators.causal.weights import save_weights
 from stream_sep.training.causal import CausalTrainingModel
 from stream_sep.training.config import TeachConfig
 from stream_sep.training.config_file import read_config

@@ -3,14 +3,12 @@
 from __future__ import annotations
 
 import json
-from dataclasses import asdict
 from typing import TYPE_CHECKING, Any
 
 from stream_sep.errors import ConfigError, SeparatorError
 from stream_sep.extras import install_hint
-from stream_sep.lowlevel.atomic_file import atomic_write
 from stream_sep.separators.causal.config import NetworkConfig, config_from
-from stream_sep.separators.weight_file import dequantized, with_digest
+from stream_sep.separators.weight_file import dequantized
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -20,19 +18,6 @@ if TYPE_CHECKING:
 
 KIND = "stream_sep causal network 3"
 """Written into every weights file; another number is another architecture."""
-
-
-def save_weights(network: CausalNetwork, path: Path, about: Mapping[str, str] | None = None) -> None:
-    """Write a network's weights atomically.
-
-    Args:
-        network: the network.
-        path: a ``.safetensors`` file.
-        about: further metadata, such as how it was trained.
-    """
-    tensors = {name: tensor.detach().cpu().contiguous() for name, tensor in network.state_dict().items()}
-    notes = {**(about or {}), "kind": KIND, "size": json.dumps(asdict(network.size))}
-    atomic_write(path, with_digest(tensors, notes))
 
 
 def load_weights(path: Path) -> CausalNetwork:
