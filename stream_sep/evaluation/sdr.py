@@ -20,7 +20,6 @@ if TYPE_CHECKING:
     from pathlib import Path
 
     from stream_sep.evaluation.songs import SongPlace
-    from stream_sep.protocols import Separator
     from stream_sep.separators.source_groups import SourceGroups
 
 
@@ -100,22 +99,6 @@ def _scores(name: str, model: ScoredModel, song: Song) -> Iterator[Row]:
     baselines = estimate_mix(song.mix, stems_of(groups)), estimate_mid_side(song.mix)
     for baseline, made in zip(BASELINES, baselines, strict=True):
         yield from score(song, baseline, made, groups)
-
-
-def separate(separator: Separator, mix: Block) -> Parts:
-    """Stream a whole mix, ``(2, frames)``, through a separator; return its stems, aligned with the mix.
-
-    Args:
-        separator: the separator.
-        mix: ``(2, frames)``.
-    """
-    hop, latency, frames = separator.hop, separator.latency, mix.shape[1]
-    hops = -(-(frames + latency) // hop)
-    padded = np.pad(mix, ((0, 0), (0, hops * hop - frames)))
-    stems = np.empty((len(separator.stems), separator.channels, hops * hop), np.float32)
-    for start in range(0, hops * hop, hop):
-        stems[..., start : start + hop] = separator.process(padded[:, start : start + hop])
-    return dict(zip(separator.stems, stems[..., latency : latency + frames], strict=True))
 
 
 def estimate_mix(mix: Block, stems: Sequence[str] = STEMS) -> Parts:

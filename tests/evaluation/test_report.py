@@ -9,13 +9,14 @@ import numpy as np
 import pytest
 import soundfile
 from requirements import needs_packages, require_package
+from streaming import separate
 
 from stream_sep.cli.evaluate import _full_report, assign_options
 from stream_sep.errors import AudioFileError, ConfigError, SeparatorError
 from stream_sep.evaluation import report
 from stream_sep.evaluation.model_cost import ModelCost, measure_cost
 from stream_sep.evaluation.report import Score, evaluate_folder, format_report, score_song
-from stream_sep.evaluation.sdr import ACCOMPANIMENT, separate
+from stream_sep.evaluation.sdr import ACCOMPANIMENT
 from stream_sep.evaluation.songs import Song
 from stream_sep.evaluation.validation_split import is_validation
 from stream_sep.protocols import STEMS

@@ -1,6 +1,7 @@
 import numpy as np
 import pytest
 import soundfile
+from streaming import separate
 
 from stream_sep.errors import AudioFileError
 from stream_sep.evaluation.scored_model import ScoredModel
@@ -13,7 +14,6 @@ from stream_sep.evaluation.sdr import (
     evaluate,
     format_table,
     score,
-    separate,
     usdr,
 )
 from stream_sep.evaluation.songs import Song, find_songs, load_song

@@ -6,9 +6,9 @@ import numpy as np
 import pytest
 from noise import gaussian_noise
 from requirements import require_package
+from streaming import separate
 
 from stream_sep.errors import ConfigError
-from stream_sep.evaluation.sdr import separate
 from stream_sep.separators import load_separator
 from stream_sep.separators.torch_device import prepare_torch
 

@@ -5,6 +5,7 @@ import dataclasses
 import numpy as np
 import pytest
 from requirements import require_package
+from streaming import separate
 
 from stream_sep.errors import ConfigError
 from stream_sep.protocols import STEMS
@@ -15,7 +16,6 @@ import torch
 from causal_networks import save_weights
 from torch_runtime import TorchRuntime
 
-from stream_sep.evaluation.sdr import separate
 from stream_sep.separators.causal.config import SIZES
 from stream_sep.separators.causal.separator import CausalSeparator
 from stream_sep.training.causal import CausalTrainingModel

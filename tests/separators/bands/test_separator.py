@@ -4,9 +4,10 @@ from pathlib import Path
 import numpy as np
 import pytest
 from requirements import require
+from streaming import separate
 
 from stream_sep.errors import ConfigError
-from stream_sep.evaluation.sdr import ACCOMPANIMENT, BASELINES, evaluate, separate
+from stream_sep.evaluation.sdr import ACCOMPANIMENT, BASELINES, evaluate
 from stream_sep.lowlevel.numba_intrinsics import _FLUSHES, _MACHINE, flush_denormals, njit_cached, restore_denormals
 from stream_sep.separators.bands.separator import BandsSeparator, asymmetric_windows
 

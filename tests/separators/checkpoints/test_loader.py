@@ -6,9 +6,9 @@ import numpy as np
 import pytest
 import soundfile
 from requirements import require_package
+from streaming import separate
 
 from stream_sep.errors import SeparatorError
-from stream_sep.evaluation.sdr import separate
 from stream_sep.files.batch import separate_all
 from stream_sep.files.formats import AudioFormat
 from stream_sep.files.job import SeparationJob

@@ -5,9 +5,9 @@ import dataclasses
 import numpy as np
 import pytest
 from requirements import require_package
+from streaming import separate
 
 from stream_sep.errors import SeparatorError
-from stream_sep.evaluation.sdr import separate
 from stream_sep.separators import load_separator
 from stream_sep.separators.frame_transformer.config import SIZES
 from stream_sep.separators.frame_transformer.masks import project_prior, share_matrix, softmax

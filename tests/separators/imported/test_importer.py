@@ -7,9 +7,9 @@ import numpy as np
 import pytest
 from noise import gaussian_noise
 from requirements import require_package
+from streaming import separate
 
 from stream_sep.errors import ConfigError, SeparatorError
-from stream_sep.evaluation.sdr import separate
 from stream_sep.files.settings import SeparationSettings
 from stream_sep.files.song_statistics import measure_song
 from stream_sep.files.stream_pass import StreamingSongModel
