@@ -11,8 +11,8 @@ require_package("h5py", "train")
 
 import h5py
 import torch
+from keras_unet import KERAS_EPSILON, _in_order, load_keras_unet
 
-from stream_sep.separators.imported.keras_unet import KERAS_EPSILON, _in_order, load_keras_unet
 from stream_sep.separators.unet.network import UNet
 
 

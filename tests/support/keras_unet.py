@@ -65,7 +65,7 @@ def _in_order(network: UNet) -> Iterator[nn.Module]:
                 yield module
 
 
-def _fill(module: Any, arrays: list[NDArray[np.float32]], where: str) -> None:  # noqa: ANN401 - one of three
+def _fill(module: Any, arrays: list[NDArray[np.float32]], where: str) -> None:
     import torch  # noqa: PLC0415 - as above
     from torch import nn  # noqa: PLC0415 - as above
 
