@@ -5,7 +5,6 @@ from __future__ import annotations
 import contextlib
 import socket
 import struct
-from dataclasses import dataclass
 from typing import TYPE_CHECKING, Self, TypeAlias
 
 import numpy as np
@@ -27,24 +26,6 @@ MAX_BYTES = 1200
 _HEADER = struct.Struct("<4si32sBih")
 _TAG = b"MRSR"
 _IDENTIFIER_BYTES = 32
-
-
-@dataclass(frozen=True)
-class ReaStreamPacket:
-    """A parsed packet.
-
-    Attributes:
-        identifier: the name of the stream.
-        sample_rate: in Hz.
-        block: float32.
-
-    Shape:
-        - block: ``(channels, frames)``
-    """
-
-    identifier: str
-    sample_rate: int
-    block: Block
 
 
 def frames_per_packet(channels: int) -> int:
@@ -73,28 +54,6 @@ def write_packet(block: Block, sample_rate: int, identifier: bytes) -> bytes:
     sound = np.ascontiguousarray(block, "<f4").tobytes()
     header = _HEADER.pack(_TAG, _HEADER.size + len(sound), identifier, len(block), sample_rate, len(sound))
     return header + sound
-
-
-def read_packet(packet: bytes) -> ReaStreamPacket:
-    """Parse one packet.
-
-    Raises:
-        BridgeError: it is not a ReaStream packet with audio.
-
-    >>> read_packet(write_packet(np.ones((2, 3), np.float32), 44100, b"default")).block.shape
-    (2, 3)
-    """
-    if len(packet) < _HEADER.size:
-        raise BridgeError(f"a packet of {len(packet)} bytes is not ReaStream: its header has {_HEADER.size}")
-    tag, size, identifier, channels, sample_rate, length = _HEADER.unpack_from(packet)
-    if tag != _TAG or size != len(packet) or length != size - _HEADER.size or not 0 < channels <= MAX_CHANNELS:
-        raise BridgeError(
-            f"a packet of {len(packet)} bytes is not ReaStream: {tag!r}, {channels} channels, size {size}"
-        )
-    if length % (4 * channels):
-        raise BridgeError(f"a ReaStream packet's {length} bytes are not whole frames of {channels} channels")
-    sound = np.frombuffer(packet, "<f4", offset=_HEADER.size).reshape(channels, -1)
-    return ReaStreamPacket(identifier.rstrip(b"\0").decode("utf-8", "replace"), sample_rate, sound.astype(np.float32))
 
 
 class ReaStreamSender:

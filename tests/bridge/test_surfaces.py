@@ -7,10 +7,10 @@ from typing import Annotated
 import numpy as np
 import pytest
 import typer
+from reastream_packets import parsed
 from typer.testing import CliRunner
 
 from bridge.osc.server import OscServer
-from bridge.reastream import read_packet
 from stream_sep import BridgeError, ConfigError, Engine, EngineConfig, OfflineBackend
 from stream_sep.cli.surface_options import with_surface_options
 from stream_sep.cli.surfaces import ReaStreamTap, SurfaceOptions, build_surfaces, start_surfaces
@@ -81,10 +81,10 @@ def test_stems_reach_reastream_sample_for_sample():
         with Engine(backend, config):
             out = np.concatenate([backend.feed(block)[1:] for block in np.split(given, 8, axis=1)], axis=2)
         packets = []
-        while sum(packet.block.shape[1] for packet in packets) < given.shape[1]:
-            packets.append(read_packet(receiver.recv(65536)))
-    assert {packet.sample_rate for packet in packets} == {44100}
-    sent = np.concatenate([packet.block for packet in packets], axis=1)
+        while sum(block.shape[1] for _, _, block in packets) < given.shape[1]:
+            packets.append(parsed(receiver.recv(65536)))
+    assert {rate for _, rate, _ in packets} == {44100}
+    sent = np.concatenate([block for _, _, block in packets], axis=1)
     np.testing.assert_array_equal(sent, out.reshape(8, -1))
 
 
