@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
@@ -11,7 +12,7 @@ from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, T
 from stream_sep.cli.app import App
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Callable, Iterator, Sequence
 
 _MAX_LISTED = 20
 
@@ -34,9 +35,8 @@ def build(
 
     found = find_stem_songs(songs, layout)[: limit or None]
     unused = [] if limit else unused_files(songs, found)
-    with _bar() as bar:
-        task = bar.add_task("songs", total=len(found))
-        added = build_cache(found, cache, lambda _name: bar.advance(task), jobs)
+    with _song_bar(len(found)) as advance:
+        added = build_cache(found, cache, advance, jobs)
     typer.echo(f"{cache}: {added} songs added, {len(found) - added} already there")
     _warn_unused(unused)
 
@@ -93,17 +93,8 @@ def synth(
     """Synthesize multitrack songs from samples and MIDI; existing songs are skipped."""
     from stream_sep.training.synth.generate import make_songs
 
-    with _bar() as bar:
-        task = bar.add_task("songs", total=songs)
-        make_songs(
-            samples,
-            out,
-            songs=songs,
-            seed=seed,
-            seconds=seconds,
-            jobs=jobs,
-            report=lambda _name: bar.advance(task),
-        )
+    with _song_bar(songs) as advance:
+        make_songs(samples, out, songs=songs, seed=seed, seconds=seconds, jobs=jobs, report=advance)
     typer.echo(f"{out}: {songs} songs")
 
 
@@ -118,9 +109,8 @@ def pack(
     from stream_sep.training.data.archives import pack_caches
     from stream_sep.training.data.cache import read_index
 
-    with _bar() as bar:
-        task = bar.add_task("songs", total=sum(len(read_index(cache)) for cache in caches))
-        paths = pack_caches(caches, out, part_mb=part_mb, quality=quality, report=lambda _name: bar.advance(task))
+    with _song_bar(sum(len(read_index(cache)) for cache in caches)) as advance:
+        paths = pack_caches(caches, out, part_mb=part_mb, quality=quality, report=advance)
     for path in paths:
         typer.echo(f"{path}: {path.stat().st_size / 2**20:.1f} MB")
 
@@ -148,5 +138,9 @@ def _warn_unused(files: Sequence[Path]) -> None:
             typer.echo(f"  and {len(files) - _MAX_LISTED} more", err=True)
 
 
-def _bar() -> Progress:
-    return Progress(TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn(), TimeRemainingColumn())
+@contextmanager
+def _song_bar(songs: int) -> Iterator[Callable[[str], None]]:
+    """Show a bar; the function that it gives counts a song, whose name is of no interest."""
+    with Progress(TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn(), TimeRemainingColumn()) as bar:
+        task = bar.add_task("songs", total=songs)
+        yield lambda _name: bar.advance(task)
