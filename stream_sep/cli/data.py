@@ -125,7 +125,7 @@ def unpack(
     from stream_sep.training.data.archives import unpack as unpack_archive
 
     for archive in archives:
-        added = unpack_archive(archive, folder, lambda _name: None, jobs)
+        added = unpack_archive(archive, folder, jobs)
         typer.echo(f"{archive}: {added} songs added")
 
 

@@ -20,7 +20,7 @@ def home(tmp_path_factory):
             path = folder / f"songs/Artist {number} - Song/{stem}.wav"
             path.parent.mkdir(parents=True, exist_ok=True)
             soundfile.write(path, sound(stem, number), RATE, subtype="FLOAT")
-    build_cache(find_stem_songs(folder / "songs"), folder / "cache", lambda _name: None)
+    build_cache(find_stem_songs(folder / "songs"), folder / "cache")
     return folder
 
 

@@ -79,7 +79,7 @@ def home(tmp_path_factory):
             path = folder / f"songs/Artist {number} - Song/{stem}.wav"
             path.parent.mkdir(parents=True, exist_ok=True)
             soundfile.write(path, 0.1 * rng.standard_normal((RATE // 2, 2)), RATE, subtype="FLOAT")
-    build_cache(find_stem_songs(folder / "songs"), folder / "cache", lambda _name: None)
+    build_cache(find_stem_songs(folder / "songs"), folder / "cache")
     return folder
 
 

@@ -70,13 +70,12 @@ def pack_caches(
             part.abort()
 
 
-def unpack(archive: Path, folder: Path, report: Callable[[str], None], jobs: int = 1) -> int:
+def unpack(archive: Path, folder: Path, jobs: int = 1) -> int:
     """Add the songs of an archive to caches in ``folder``, named as they were; return how many were added.
 
     Args:
         archive: one of `pack_caches`.
         folder: where the caches are, or will be.
-        report: callback that receives the name of every finished song.
         jobs: songs decoded at a time.
 
     Raises:
@@ -90,7 +89,7 @@ def unpack(archive: Path, folder: Path, report: Callable[[str], None], jobs: int
                 cache, _, file = name.partition("/")
                 _check_names(cache, file)
                 caches.setdefault(cache, []).append(_extract(whole, name, scratch / str(number)))
-            return sum(build_cache(songs, folder / cache, report, jobs) for cache, songs in caches.items())
+            return sum(build_cache(songs, folder / cache, jobs=jobs) for cache, songs in caches.items())
     except (OSError, zipfile.BadZipFile, KeyError, ValueError, TypeError, RuntimeError) as error:
         raise AudioFileError(f"{archive} cannot be unpacked ({reason(error)}); copy it again") from error
 

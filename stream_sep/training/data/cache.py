@@ -97,7 +97,9 @@ class CacheFormat(Protocol):
         ...
 
 
-def build_cache(songs: Iterable[StemSong], cache: Path, report: Callable[[str], None], jobs: int = 1) -> int:
+def build_cache(
+    songs: Iterable[StemSong], cache: Path, report: Callable[[str], None] = lambda _name: None, jobs: int = 1
+) -> int:
     """Add songs to a cache, but those that it has; return how many songs were added.
 
     Memory is bounded by a block of each sound, however long the songs are.

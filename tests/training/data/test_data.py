@@ -59,12 +59,12 @@ def test_a_cache_holds_every_stem_to_the_bit_of_its_depth(songs, tmp_path):
 
 def test_several_jobs_make_the_same_cache(songs, tmp_path):
     found = find_stem_songs(songs)
-    assert build_cache(found, tmp_path / "cache", lambda _name: None, jobs=2) == 2
+    assert build_cache(found, tmp_path / "cache", jobs=2) == 2
     build(songs, tmp_path / "other")
     ours, others = ({song.name: song for song in read_index(tmp_path / name)} for name in ("cache", "other"))
     assert ours == others
     with pytest.raises(ConfigError, match="at least 1"):
-        build_cache(found, tmp_path / "cache", lambda _name: None, jobs=0)
+        build_cache(found, tmp_path / "cache", jobs=0)
 
 
 def test_a_build_that_was_killed_goes_on(songs, tmp_path, monkeypatch):

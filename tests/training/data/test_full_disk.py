@@ -54,7 +54,7 @@ def names(path):
 def test_a_write_that_fails_gives_one_message_and_keeps_earlier_songs(songs, tmp_path, kind, limit):
     """Writes beyond a size fail in a process of their own, as on a full disk."""
     path = tmp_path / kind
-    build_cache(songs[:1], path, lambda _name: None)
+    build_cache(songs[:1], path)
     command = [sys.executable, "-c", LIMITED, str(tmp_path / "songs"), str(path), str(limit)]
     done = subprocess.run(command, capture_output=True, text=True, check=False)
     assert done.returncode == 0, done.stderr
@@ -65,7 +65,7 @@ def test_a_write_that_fails_gives_one_message_and_keeps_earlier_songs(songs, tmp
     assert check_cache(path) == []
     parts = [each for each in tmp_path.rglob("*.part*") if each.is_file()]
     assert parts == []
-    assert build_cache(songs, path, lambda _name: None) == 2
+    assert build_cache(songs, path) == 2
     assert names(path) == [song.name for song in songs]
     assert check_cache(path) == []
 
@@ -73,19 +73,19 @@ def test_a_write_that_fails_gives_one_message_and_keeps_earlier_songs(songs, tmp
 @pytest.mark.parametrize(("kind", "module"), [("cache", folder_cache), ("cache.h5", h5_cache)])
 def test_room_is_checked_before_anything_is_written(songs, tmp_path, monkeypatch, kind, module):
     path = tmp_path / kind
-    build_cache(songs[:1], path, lambda _name: None)
+    build_cache(songs[:1], path)
     free = 2 * SONG if module is h5_cache else 1000  # for the decoded songs, but not for these and the old one
     usage = SimpleNamespace(free=free)
     if module is h5_cache:
         monkeypatch.setattr(folder_cache, "check_room", lambda *_arguments: None)
     monkeypatch.setattr(disk_space.shutil, "disk_usage", lambda _path: usage)
     with pytest.raises(AudioFileError, match=r"GB are needed in .* are free; free some space, or name another f"):
-        build_cache(songs, path, lambda _name: None)
+        build_cache(songs, path)
     assert names(path) == [songs[0].name]
     monkeypatch.undo()
     if module is h5_cache:
         monkeypatch.setattr(folder_cache, "_add", lambda *_arguments: pytest.fail("it decodes again"))
-    assert build_cache(songs, path, lambda _name: None) == 2
+    assert build_cache(songs, path) == 2
     assert names(path) == [song.name for song in songs]
 
 
@@ -95,17 +95,17 @@ def test_an_index_that_cannot_be_written_gives_one_message(songs, tmp_path, monk
         raise OSError(28, "No space left on device")
 
     path = tmp_path / kind
-    build_cache(songs[:1], path, lambda _name: None)
+    build_cache(songs[:1], path)
     monkeypatch.setattr(folder_cache, "atomic_write", full)
     with pytest.raises(AudioFileError, match=r"cannot be written \(no space left on device\); free some space"):
-        build_cache(songs, path, lambda _name: None)
+        build_cache(songs, path)
     monkeypatch.undo()
     assert names(path) == [songs[0].name]
-    assert build_cache(songs, path, lambda _name: None) == 2
+    assert build_cache(songs, path) == 2
 
 
 @pytest.mark.parametrize("kind", KINDS)
 def test_a_place_where_no_folder_can_be_gives_one_message(songs, tmp_path, kind):
     (tmp_path / "file").write_text("no folder")
     with pytest.raises(AudioFileError, match="cannot be written"):
-        build_cache(songs, tmp_path / "file" / kind, lambda _name: None)
+        build_cache(songs, tmp_path / "file" / kind)

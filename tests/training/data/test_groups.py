@@ -57,7 +57,7 @@ def slakh(tmp_path_factory):
     folder = tmp_path_factory.mktemp("slakh")
     for number in range(8):
         write_track(folder / "train", number, f"uuid{max(number, 1)}", "S03" if number == 5 else "")
-    build_cache(find_stem_songs(folder, "slakh"), folder / "cache", lambda _name: None)
+    build_cache(find_stem_songs(folder, "slakh"), folder / "cache")
     return folder / "cache"
 
 
@@ -151,7 +151,7 @@ def test_a_second_voice_is_in_the_vocals_and_so_in_the_mix(tmp_path):
             path = tmp_path / f"songs/A{number} - S/{stem}.wav"
             path.parent.mkdir(parents=True, exist_ok=True)
             soundfile.write(path, 0.1 * rng.standard_normal((RATE, 2)), RATE)
-    build_cache(find_stem_songs(tmp_path / "songs"), tmp_path / "cache", lambda _name: None)
+    build_cache(find_stem_songs(tmp_path / "songs"), tmp_path / "cache")
     dataset = load(tmp_path / "cache", FOUR)
     mixes = [
         RemixSampler(dataset, MixConfig(speed=0.0, extra_vocals=share), torch.Generator().manual_seed(3))

@@ -38,7 +38,7 @@ def songs(tmp_path):
 
 
 def build(songs, path):
-    return build_cache(songs, path, lambda _name: None)
+    return build_cache(songs, path)
 
 
 def test_it_holds_the_same_songs_as_a_folder(songs, tmp_path):
@@ -95,7 +95,7 @@ def test_a_build_that_was_killed_goes_on_and_leaves_a_whole_file(songs, tmp_path
         "renaming": (h5_cache.os, "fsync"),
     }[where]
     if where == "renaming":  # of the file, not of the songs that are decoded before it
-        build_cache(songs, h5_cache._decoded(path), lambda _name: None)
+        build_cache(songs, h5_cache._decoded(path))
     monkeypatch.setattr(module, function, killed(getattr(module, function)))
     with pytest.raises(KeyboardInterrupt):
         build(songs, path)

@@ -71,7 +71,7 @@ def names(path):
 @pytest.mark.parametrize(("kind", "place"), PLACES)
 def test_a_kill_costs_no_earlier_song(songs, tmp_path, kind, place):
     path = tmp_path / kind
-    build_cache(songs[:1], path, lambda _name: None)
+    build_cache(songs[:1], path)
     before = [source[:].copy() for source in map_song(path, read_index(path)[0])]
     command = [sys.executable, "-c", KILLED, str(tmp_path / "songs"), str(path), place]
     done = subprocess.run(command, capture_output=True, text=True, check=False)
@@ -81,8 +81,8 @@ def test_a_kill_costs_no_earlier_song(songs, tmp_path, kind, place):
     kept = next(song for song in read_index(path) if song.name == songs[0].name)
     for one, other in zip(map_song(path, kept), before, strict=True):
         assert np.array_equal(one[:], other)
-    build_cache(songs, path, lambda _name: None)
+    build_cache(songs, path)
     assert names(path) == [song.name for song in songs]
     assert check_cache(path) == []
-    build_cache(songs, tmp_path / "whole", lambda _name: None)
+    build_cache(songs, tmp_path / "whole")
     assert {song.sha256 for song in read_index(path)} == {song.sha256 for song in read_index(tmp_path / "whole")}

@@ -52,7 +52,7 @@ def same(one, other):
 
 @pytest.fixture(params=["cache", "cache.h5"])
 def cache(home, tmp_path, request):
-    build_cache(find_stem_songs(home / "songs"), tmp_path / request.param, lambda _name: None)
+    build_cache(find_stem_songs(home / "songs"), tmp_path / request.param)
     return tmp_path / request.param
 
 
@@ -137,9 +137,9 @@ def test_a_full_disk_costs_no_more_than_the_stored_levels(cache, monkeypatch):
 def test_a_song_that_changes_has_new_levels(home, tmp_path):
     shutil.copytree(home / "songs", tmp_path / "songs")
     songs = find_stem_songs(tmp_path / "songs")
-    build_cache(songs[:1], tmp_path / "one", lambda _name: None)
+    build_cache(songs[:1], tmp_path / "one")
     (tmp_path / "songs/Artist 0 - Song/vocals.wav").unlink()
-    build_cache(find_stem_songs(tmp_path / "songs")[:1], tmp_path / "two", lambda _name: None)
+    build_cache(find_stem_songs(tmp_path / "songs")[:1], tmp_path / "two")
     with LevelStore(tmp_path / "one") as stored:
         stored.copy_from(tmp_path / "two")
         found = [

@@ -45,7 +45,7 @@ def test_missing_stems_are_silent_as_often_as_configured(library):
 def test_song_of_one_stem_is_mixed_and_is_no_whole_song(home, tmp_path, library):
     (tmp_path / "voices/Singer - Song").mkdir(parents=True)
     soundfile.write(tmp_path / "voices/Singer - Song/vocals.wav", sound("vocals", 9), RATE)
-    build_cache(find_stem_songs(tmp_path / "voices"), tmp_path / "cache", lambda _name: None)
+    build_cache(find_stem_songs(tmp_path / "voices"), tmp_path / "cache")
     more = [(home / "cache", 1.0), (tmp_path / "cache", 100.0)]
     both = load_dataset(more, validation=False, percent=0, device=torch.device("cpu"))
     assert both.stems["vocals"].songs == both.stems["drums"].songs + 1
@@ -56,7 +56,7 @@ def test_song_of_one_stem_is_mixed_and_is_no_whole_song(home, tmp_path, library)
 
 def test_mix_with_a_band_limited_stem_has_its_limit(home, tmp_path):
     dull = dataclasses.replace(find_stem_songs(home / "songs")[0], name="Dull - Song", max_hz=7500.0)
-    build_cache([dull], tmp_path / "cache", lambda _name: None)
+    build_cache([dull], tmp_path / "cache")
     caches = [(home / "cache", 1.0), (tmp_path / "cache", 1e6)]
     both = load_dataset(caches, validation=False, percent=0, device=torch.device("cpu"))
     mix = MixConfig(same_song=1.0, missing_stem_probability=0.0, speed=0.1)

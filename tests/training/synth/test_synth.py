@@ -193,7 +193,7 @@ def cache(tmp_path):
         for seed, stem in enumerate(STEMS):
             sound = 0.3 * np.random.default_rng(10 * number + seed).standard_normal((RATE, 2))
             write(tmp_path / f"songs/S{number}/{stem}.ogg", sound if stem != "bass" else sound[:, 0])
-    build_cache(find_stem_songs(tmp_path / "songs"), tmp_path / "cache", lambda _name: None)
+    build_cache(find_stem_songs(tmp_path / "songs"), tmp_path / "cache")
     return tmp_path / "cache"
 
 
@@ -202,7 +202,7 @@ def test_packs_hold_what_caches_hold_in_parts_of_a_size(cache, tmp_path):
     parts = pack_caches([cache], tmp_path / "pack", part_mb=size / 2, quality=0.4, report=lambda _name: None)
     assert len(parts) > 1
     assert all(part.stat().st_size <= size / 2 * 2**20 for part in parts)
-    added = [unpack(part, tmp_path / "there", lambda _name: None) for part in (*parts, parts[0])]
+    added = [unpack(part, tmp_path / "there") for part in (*parts, parts[0])]
     assert sum(added) == 3
     there = tmp_path / "there/cache"
     assert sorted(song.name for song in read_index(there)) == ["S0", "S1", "S2"]
@@ -217,4 +217,4 @@ def test_packs_that_cannot_be_are_refused(cache, tmp_path):
         pack_caches([cache], tmp_path / "pack", part_mb=1, quality=2, report=lambda _name: None)
     (tmp_path / "bad.zip").write_bytes(b"PK nothing")
     with pytest.raises(AudioFileError, match="copy it again"):
-        unpack(tmp_path / "bad.zip", tmp_path / "there", lambda _name: None)
+        unpack(tmp_path / "bad.zip", tmp_path / "there")
