@@ -4,7 +4,10 @@ import pytest
 
 _RECORD = """
   window.actions = {};
-  navigator.mediaSession.setActionHandler = (action, handler) => { actions[action] = handler; };
+  navigator.mediaSession.setActionHandler = (action, handler) => {
+    if (action === lacking) throw new TypeError(action);
+    actions[action] = handler;
+  };
   window.contexts = [];
   window.AudioContext = class extends AudioContext {
     constructor(...options) { super(...options); contexts.push(this); }
@@ -13,7 +16,13 @@ _RECORD = """
 
 
 @pytest.fixture
-def page(open_page, served):
+def lacking():
+    """The action of media keys that the browser does not have."""
+    return ""
+
+
+@pytest.fixture
+def page(open_page, served, lacking):
     """A shared song, whose pieces never come, in a page that records its handlers and audio contexts."""
     song = {
         "title": "Song",
@@ -29,7 +38,7 @@ def page(open_page, served):
         "job": None,
     }
     opened = open_page(f"{served.address}/login", width=1280, height=800)
-    opened.add_init_script(_RECORD)
+    opened.add_init_script(f"window.lacking = '{lacking}'; {_RECORD}")
     opened.route("**/api/v1/shares/key/**", lambda route: route.fulfill(status=503, json={}))
     opened.route("**/api/v1/shares/key", lambda route: route.fulfill(json=song))
     opened.goto(f"{served.address}/s#k=key")
@@ -57,3 +66,9 @@ def test_a_page_that_is_left_gives_media_keys_back(page):
     assert handlers == [None] * 5
     assert page.evaluate("[navigator.mediaSession.metadata, navigator.mediaSession.playbackState]") == [None, "none"]
     assert page.evaluate("contexts.map(({state}) => state)") == ["closed"]
+
+
+@pytest.mark.parametrize("lacking", ["seekto"])
+def test_browser_that_lacks_an_action_plays_all_the_same(page):
+    page.wait_for_selector("role=button[name='Pause']")
+    assert page.evaluate("Object.keys(actions)") == ["play", "pause", "seekbackward", "seekforward"]
