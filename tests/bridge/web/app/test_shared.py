@@ -1,6 +1,7 @@
 """The page of a share link whose song is being separated."""
 
 import pytest
+import waiting
 
 SONG = {
     "id": "",
@@ -107,3 +108,17 @@ def test_a_guest_is_not_offered_what_only_the_owner_may_do(shared, link):
     shared.clock.run_for(5_000)
     shared.wait_for_selector("text=The song could not be separated.")
     assert shared.locator("role=button[name='Try again']").count() == 0
+
+
+def test_pictures_stay_when_a_later_request_for_them_fails(shared, link):
+    peaks = (2).to_bytes(4, "little") + b"\xf0\x10"
+    answers = [{"body": peaks * 4}]
+    failure = {"status": 503, "json": {}}
+    shared.route(
+        "**/api/v1/shares/key/peaks*", lambda route: route.fulfill(**(answers.pop() if answers else failure))
+    )
+    link.state = "working"
+    shared.clock.run_for(5_000)
+    waiting.until(lambda: shared.evaluate("document.querySelector('ss-player')?.peaks.length") == 4)
+    shared.evaluate("document.querySelector('ss-player').loadPictures()")
+    assert shared.evaluate("document.querySelector('ss-player').peaks.length") == 4

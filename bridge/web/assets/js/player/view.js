@@ -130,7 +130,7 @@ export class PlayerView extends LitElement {
   async loadPictures() {
     const [load, began] = [++this.loads, performance.now()];
     const blobs = await this.blobs("peaks");
-    if (load !== this.loads) return; // a later one has more
+    if (load !== this.loads || !blobs.length) return; // a later one has more, or the connection broke: keep what is shown
     this.peaks = blobs.map((blob) => new Int8Array(blob.buffer, blob.byteOffset, blob.length));
     let loudest = 1;
     for (const lane of this.peaks) for (const peak of lane) loudest = Math.max(loudest, Math.abs(peak));
@@ -150,7 +150,7 @@ export class PlayerView extends LitElement {
   async loadSpectrogram() {
     const { loads } = this;
     const bands = await this.blobs("spectrogram");
-    if (loads !== this.loads) return;
+    if (loads !== this.loads || !bands.length) return;
     this.bands = bands;
     this.images.clear();
     this.draw(true);
