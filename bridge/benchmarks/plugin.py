@@ -40,11 +40,18 @@ _SEPARATING = tuple(name for name in MODELS if name != "passthrough")
 
 
 def latency_table() -> list[str]:
-    """Return a row of Markdown for each model, the frames of latency at each of `BLOCKS`."""
-    return [
-        f"| `{model}` | " + " | ".join(str(plugin_latency(model, RATE, block)) for block in BLOCKS) + " |"
-        for model in _SEPARATING
+    """Return a table in Markdown: a row for each of `BLOCKS`, a column for models of equal latency, in frames."""
+    columns: dict[tuple[int, ...], list[str]] = {}
+    for model in _SEPARATING:
+        frames = tuple(plugin_latency(model, RATE, block) for block in BLOCKS)
+        columns.setdefault(frames, []).append(f"`{model}`")
+    head = ["block", *(", ".join(models) for models in columns.values())]
+    rows = [
+        head,
+        ["---:"] * len(head),
+        *zip(map(str, BLOCKS), *(map(str, frames) for frames in columns), strict=True),
     ]
+    return [f"| {' | '.join(row)} |" for row in rows]
 
 
 def measure_plugin(model: str, block_size: int, blocks: int, instances: int) -> dict[str, object]:
