@@ -27,7 +27,7 @@ if TYPE_CHECKING:
 _TICK_SECONDS = 0.05
 _MOVE_EVERY, _PRESET_EVERY, _SAMPLE_EVERY = 0.1, 3.0, 5.0
 MAX_DRY_SECONDS = 3.0
-"""Most sound without stems for a kill, on average: on an idle machine, the separator is back in half of it."""
+"""Most sound without stems for a kill, on average: a stand-by is back in a tenth of it, on a busy machine too."""
 
 MAX_LATE_SHARE = 0.001
 """Most hops, and most of the time, without stems for another reason than a kill."""
