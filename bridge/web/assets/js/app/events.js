@@ -2,7 +2,7 @@
 // Events of the server while a page is open: one WebSocket, resumed after the last event it received.
 
 import { API } from "./api.js";
-import { answers } from "../lib/reach.js";
+import { Reconnection } from "../lib/reconnection.js";
 
 const MIN_RETRY_MS = 500;
 const MAX_RETRY_MS = 15000;
@@ -21,10 +21,13 @@ export class Events extends EventTarget {
     this.socket = null;
     /** @type {number | null} */
     this.seq = null;
-    this.retry = MIN_RETRY_MS;
     this.enabled = false;
-    this.timer = 0;
-    this.probing = false;
+    this.reconnection = new Reconnection({
+      isLost: () => this.enabled && !this.socket,
+      connect: () => this.connect(),
+      shortest: MIN_RETRY_MS,
+      longest: MAX_RETRY_MS,
+    });
     this.hiddenAt = Infinity;
     for (const event of ["online", "pageshow"]) addEventListener(event, () => this.reconnectNow());
     document.addEventListener("visibilitychange", () => this.visibility());
@@ -54,42 +57,24 @@ export class Events extends EventTarget {
 
   close() {
     this.enabled = false;
-    clearTimeout(this.timer);
+    this.reconnection.cancel();
     this.drop();
     this.seq = null;
   }
 
   reconnectNow() {
-    if (this.enabled && !this.socket) this.reconnect();
-  }
-
-  retryLater() {
-    clearTimeout(this.timer);
-    this.timer = setTimeout(() => this.reconnect(), this.retry * (0.75 + Math.random() / 2));
-    this.retry = Math.min(this.retry * 2, MAX_RETRY_MS);
-  }
-
-  /** Connects once the server answers. */
-  async reconnect() {
-    if (this.probing) return;
-    clearTimeout(this.timer);
-    this.probing = true;
-    const answered = await answers("/");
-    this.probing = false;
-    if (!this.enabled || this.socket) return;
-    if (answered) this.connect();
-    else this.retryLater();
+    if (this.enabled && !this.socket) this.reconnection.now();
   }
 
   connect() {
-    clearTimeout(this.timer);
+    this.reconnection.cancel();
     const scheme = location.protocol === "https:" ? "wss" : "ws";
     const after = this.seq === null ? "" : `?after=${this.seq}`;
     const socket = new WebSocket(`${scheme}://${location.host}${API}/events${after}`);
     this.socket = socket;
     socket.addEventListener("message", (event) => {
       const { seq, kind, body } = JSON.parse(event.data);
-      this.retry = MIN_RETRY_MS;
+      this.reconnection.reset();
       this.seq = seq;
       if (kind === "hello") {
         if (body.reset) this.dispatchEvent(new Event("reset"));
@@ -99,7 +84,7 @@ export class Events extends EventTarget {
       if (socket !== this.socket) return;
       this.socket = null;
       if (event.code === SESSION_ENDED) this.dispatchEvent(new Event("ended"));
-      else if (this.enabled) this.retryLater();
+      else if (this.enabled) this.reconnection.later();
     });
   }
 }

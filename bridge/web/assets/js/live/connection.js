@@ -2,7 +2,7 @@
 // The WebSocket to the engine: reconnects automatically, and drops moves made while it was disconnected.
 
 import { readPacket, writeMessage } from "../lib/osc.js";
-import { answers } from "../lib/reach.js";
+import { Reconnection } from "../lib/reconnection.js";
 
 const PING_MS = 3000;
 const SILENCE_TIMEOUT_MS = 6000;
@@ -30,10 +30,13 @@ export class LiveConnection extends EventTarget {
     /** @type {Map<string, (number | string)[]>} the newest value of each address, until the next frame */
     this.pending = new Map();
     this.frame = 0;
-    this.retry = MIN_RETRY_MS;
     this.lastReceived = 0;
-    this.timer = 0;
-    this.probing = false;
+    this.reconnection = new Reconnection({
+      isLost: () => this.status === "lost" && !this.socket,
+      connect: () => this.connect(),
+      shortest: MIN_RETRY_MS,
+      longest: MAX_RETRY_MS,
+    });
     setInterval(() => this.ping(), PING_MS);
     document.addEventListener("visibilitychange", () => this.visibility());
     for (const event of ["pageshow", "online"]) addEventListener(event, () => this.reconnectNow());
@@ -41,7 +44,7 @@ export class LiveConnection extends EventTarget {
 
   /** Connects, at once. */
   connect() {
-    clearTimeout(this.timer);
+    this.reconnection.cancel();
     this.socket?.close();
     const socket = new WebSocket(this.url, ["osc"]);
     socket.binaryType = "arraybuffer";
@@ -63,7 +66,7 @@ export class LiveConnection extends EventTarget {
     if (typeof data === "string") {
       const message = JSON.parse(data);
       if (message.hello) {
-        this.retry = MIN_RETRY_MS;
+        this.reconnection.reset();
         this.dispatchEvent(new CustomEvent("text", { detail: message }));
         this.setStatus("open");
         this.visibility();
@@ -84,25 +87,7 @@ export class LiveConnection extends EventTarget {
       return;
     }
     this.setStatus("lost");
-    this.retryLater();
-  }
-
-  retryLater() {
-    clearTimeout(this.timer);
-    this.timer = setTimeout(() => this.reconnect(), this.retry * (0.75 + Math.random() / 2));
-    this.retry = Math.min(this.retry * 2, MAX_RETRY_MS);
-  }
-
-  /** Connects once the server answers. */
-  async reconnect() {
-    if (this.probing) return;
-    clearTimeout(this.timer);
-    this.probing = true;
-    const answered = await answers("/");
-    this.probing = false;
-    if (this.status !== "lost" || this.socket) return;
-    if (answered) this.connect();
-    else this.retryLater();
+    this.reconnection.later();
   }
 
   /** @param {Status} status */
@@ -114,7 +99,7 @@ export class LiveConnection extends EventTarget {
 
   /** Connects now if a reconnection is pending. */
   reconnectNow() {
-    if (this.status === "lost" && !this.socket && document.visibilityState === "visible") this.reconnect();
+    if (this.status === "lost" && !this.socket && document.visibilityState === "visible") this.reconnection.now();
     else this.ping();
   }
 
