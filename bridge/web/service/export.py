@@ -35,7 +35,7 @@ def export_entries(service: Service, session: Session, user: User) -> list[tuple
     """
     query = select(Song).where(Song.user_id == user.id, Song.state != "deleting", Song.deleted.is_(None))
     songs = list(session.scalars(query.order_by(Song.created, Song.id)))
-    folders = unique_names([_fshort_name(song) for song in songs])
+    folders = unique_names([_folder_name(song) for song in songs])
     listing = [_listed(song, folder) for song, folder in zip(songs, folders, strict=True)]
     entries: list[tuple[str, Path | bytes]] = [(LISTING, json.dumps(listing, indent=1, ensure_ascii=False).encode())]
     for song, folder in zip(songs, folders, strict=True):
@@ -67,7 +67,7 @@ def safe_name(text: str) -> str:
     return replace_reserved(text)[:_MAX_NAME].strip(" .") or "song"
 
 
-def _fshort_name(song: Song) -> str:
+def _folder_name(song: Song) -> str:
     return safe_name(f"{song.artist} - {song.title}" if song.artist else song.title)
 
 
