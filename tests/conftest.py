@@ -9,6 +9,7 @@ import sys
 import uuid
 from pathlib import Path
 
+import processes
 import pytest
 from mixer_double import MixerDouble
 from requirements import require, require_package
@@ -133,11 +134,7 @@ def running_jackd(name, rate=RATE, period=PERIOD):
             _wait_for_server(name)
             yield server
         finally:
-            server.terminate()
-            try:
-                server.wait(5)
-            except subprocess.TimeoutExpired:
-                server.kill()
+            processes.end(server, 5)
 
 
 def _wait_for_server(name):

@@ -1,4 +1,4 @@
-"""Firefox and WebKitGTK as processes, with a new profile, and a display and sound card that nobody sees or hears."""
+"""Firefox and WebKitGTK as processes, with a new profile, and no real display or sound card."""
 
 import contextlib
 import json
@@ -9,6 +9,7 @@ import subprocess
 import tempfile
 from pathlib import Path
 
+import processes
 import waiting
 from webdriver import PATIENCE, Marionette, Page, WebDriver
 
@@ -35,7 +36,7 @@ _PROBLEMS = """return Services.console.getMessageArray()
 
 @contextlib.contextmanager
 def firefox(program, width=1280, height=800):
-    """Run a headless Firefox with a new profile and a sound card that nobody hears."""
+    """Run a headless Firefox with a new profile and no real sound card."""
     with _folder() as folder, _null_sound(folder) as sound:
         preferences = {**_PREFERENCES, "browser.download.dir": str(folder)}
         lines = [f"user_pref({json.dumps(name)}, {json.dumps(value)});" for name, value in preferences.items()]
@@ -100,12 +101,7 @@ def _running(command, folder, environment):
         try:
             yield process
         finally:
-            process.terminate()
-            try:
-                process.wait(10)
-            except subprocess.TimeoutExpired:
-                process.kill()
-                process.wait()
+            processes.end(process)
 
 
 def _alive(process):
@@ -121,7 +117,7 @@ def _listens(port):
 
 @contextlib.contextmanager
 def _null_sound(folder):
-    """A sound server that plays to nobody: without one, Firefox starts no AudioContext."""
+    """A sound server without a sound card: without one, Firefox starts no AudioContext."""
     place = folder / "sound"
     load = f"module-native-protocol-unix socket={place} auth-anonymous=1"
     command = [

@@ -1,9 +1,20 @@
-"""Other processes as Linux shows them."""
+"""Other processes: their end, and how Linux shows them."""
 
 import re
+import subprocess
 from pathlib import Path
 
 from stream_sep.evaluation.signals import child_processes
+
+
+def end(process, patience=10):
+    """Terminate a child process, and kill it if it has not ended after some seconds."""
+    process.terminate()
+    try:
+        process.wait(patience)
+    except subprocess.TimeoutExpired:
+        process.kill()
+        process.wait()
 
 
 def is_running(pid):

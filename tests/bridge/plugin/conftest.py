@@ -8,6 +8,7 @@ import sys
 from functools import partial
 from pathlib import Path
 
+import processes
 import pytest
 import waiting
 from clap_host import ClapHost
@@ -110,12 +111,7 @@ class Meeting:
 
     def close(self):
         for process in self._started:
-            process.terminate()
-            try:
-                process.wait(20)
-            except subprocess.TimeoutExpired:
-                process.kill()
-                process.wait()
+            processes.end(process, 20)
 
 
 @pytest.fixture

@@ -8,6 +8,7 @@ import sys
 import time
 from functools import partial
 
+import processes
 import pytest
 import waiting
 from sqlalchemy import select
@@ -43,11 +44,7 @@ def worker(service, crash_at=""):
         try:
             yield process
         finally:
-            process.terminate()
-            try:
-                process.wait(30)
-            except subprocess.TimeoutExpired:
-                process.kill()
+            processes.end(process, 30)
 
 
 def states(service):
