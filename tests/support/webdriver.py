@@ -129,7 +129,7 @@ class Marionette:
         return json.loads(self._file.read(int(digits)))
 
     def in_chrome(self, script, *args):
-        """Run a script in the browser's own window, which knows its console and the size of its page."""
+        """Run a script in the browser's own window, which has its console and the size of its page."""
         self("Marionette:SetContext", {"value": "chrome"})
         try:
             return self("WebDriver:ExecuteScript", {"script": script, "args": list(args)})

@@ -30,7 +30,7 @@ def test_faders(browser, mixer, live_page):
         buttons_and_keys(page, mixer)
         looks(page)
         reconnects(page, mixer, live_page)
-        is_told_that_it_may_only_look(page, mixer)
+        may_only_view(page, mixer)
         assert page.problems() == []
 
 
@@ -75,7 +75,7 @@ def reconnects(page, mixer, live_page):
     page.until(f"document.querySelector('{FADER} input').value === '-20'")
 
 
-def is_told_that_it_may_only_look(page, mixer):
+def may_only_view(page, mixer):
     watched = LivePage(mixer, port=0, read_only=True)
     watched.start()
     try:

@@ -1,4 +1,4 @@
-"""The service in Firefox and WebKitGTK: sign up, upload, hear stems while they are made, download, share, log out."""
+"""The service in Firefox and WebKitGTK: sign up, upload, play stems while they are made, download, share, log out."""
 
 import re
 
@@ -44,7 +44,7 @@ def test_story(browser, served, song, request):
     with browser() as page:
         enter(page, served, request.node.callspec.id)
         upload(page, path)
-        hear(page)
+        play(page)
         loop(page)
         page.until(f"{PLAYER}.song.state === 'ready'")
         assert page.evaluate(f"{PLAYER}.song.frames") == frames
@@ -77,9 +77,9 @@ def upload(page, path):
     page.click("a.title")
 
 
-def hear(page):
+def play(page):
     page.click("button[aria-label=Play]")
-    page.evaluate(f"{PLAYER}.setLoop({{start: 0, end: 132300}})")  # so that it does not end before it was heard
+    page.evaluate(f"{PLAYER}.setLoop({{start: 0, end: 132300}})")  # so that it does not end meanwhile
     becomes(page, "vocals", loud=True)
     becomes(page, "bass", loud=True)
     page.click("button[aria-label='Mute bass']")

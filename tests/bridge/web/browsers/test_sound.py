@@ -66,9 +66,9 @@ def test_every_frame_of_pieces_and_loops_is_the_songs(browser, server, sound):
         for loop in (None, *LOOPS):
             length = PIECES * PIECE
             text = page.evaluate(_RENDER, root, RATE, PIECE, PIECES, loop, length)
-            heard = np.frombuffer(base64.b64decode(text), np.float32)
+            rendered = np.frombuffer(base64.b64decode(text), np.float32)
             start, end = loop or (0, length)
             turns = np.tile(sound[start:end], length // (end - start) + 1)
             expected = np.concatenate([sound[:start], turns])[:length] / 32768
-            wrong[loop] = int((np.abs(heard - expected) > 1e-6).sum())
+            wrong[loop] = int((np.abs(rendered - expected) > 1e-6).sum())
     assert wrong == dict.fromkeys(wrong, 0)
