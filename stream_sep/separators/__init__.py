@@ -17,11 +17,14 @@ if TYPE_CHECKING:
 
     from stream_sep.protocols import Separator
 
-DEFAULT = "causal-22ms"
-"""The separator used when none is named: its weights come with the package."""
+ALIASES = {"instant": "causal-6ms", "live": "causal-22ms", "near": "causal-100ms"}
+"""Short name, that of its latency class -> name; files of weights and cached stems use the short ones."""
 
 SHORT_DEFAULT = "live"
-"""The same by its short name, which commands show."""
+"""Short name of the separator used when none is named, which commands show: its weights come with the package."""
+
+DEFAULT = ALIASES[SHORT_DEFAULT]
+"""The same by its name."""
 
 DEFAULT_FOR_SONGS = "studio"
 """The same for songs, where latency does not matter."""
@@ -61,9 +64,6 @@ FORMATS = {
 _HEAVY = ("demucs", "hs-tasnet")
 _CHECKPOINT_SUFFIXES = (".ckpt", ".pth", ".pt", ".th")
 _WEIGHT_SUFFIXES = (".safetensors", ".onnx", *_CHECKPOINT_SUFFIXES)
-
-ALIASES = {"instant": "causal-6ms", "live": "causal-22ms", "near": "causal-100ms"}
-"""Short name, that of its latency class -> name; files of weights and cached stems use the short ones."""
 
 
 def canonical_name(name: str) -> str:
