@@ -12,7 +12,7 @@ WAIT_SECONDS = 8.0
 """Seconds until the hint is shown."""
 
 POLL_SECONDS = 1.0
-"""Seconds between two looks at the ports, after the hint."""
+"""Seconds between two checks of the ports, after the hint."""
 
 
 class ConnectedPorts(Protocol):
@@ -57,7 +57,7 @@ def report_if_unconnected(
         ports: of the JACK client.
         report: callback that receives the hint, on another thread.
         seconds: how long to wait.
-        poll: seconds between two looks at the ports after the hint.
+        poll: seconds between two checks of the ports after the hint.
 
     Returns:
         A function that cancels it.

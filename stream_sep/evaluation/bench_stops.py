@@ -6,6 +6,7 @@ import contextlib
 import itertools
 import os
 import random
+import signal
 import subprocess
 import sys
 import tempfile
@@ -96,7 +97,7 @@ def _stop(arguments: Sequence[str], number: int, after: float) -> Stop:
         try:
             printed = process.communicate(timeout=_PATIENCE)[0]
         except subprocess.TimeoutExpired:
-            os.killpg(process.pid, 9)
+            os.killpg(process.pid, signal.SIGKILL)
             printed = process.communicate()[0]
         return Stop(after, time.monotonic() - sent, process.returncode, 128 + number, printed)
 

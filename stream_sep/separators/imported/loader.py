@@ -56,8 +56,8 @@ class MaskWindows:
             )
             masks = self.network(spectra[None] / self._level(float(spectra.abs().max())))[0]
             masked = (masks.unflatten(0, (-1, 2)) * spectra).flatten(0, 1)
-            made = torch.istft(masked, self._size, self._size // 2, window=hann, length=finite.shape[1])
-        instruments, vocals = made.cpu()[:2], made.cpu()[2:]
+            made = torch.istft(masked, self._size, self._size // 2, window=hann, length=finite.shape[1]).cpu()
+        instruments, vocals = made[:2], made[2:]
         return np.stack([(vocals if len(vocals) else finite - instruments).numpy(), instruments.numpy()])
 
 
