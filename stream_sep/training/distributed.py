@@ -6,6 +6,7 @@ The first process alone keeps time, validates and writes.
 
 from __future__ import annotations
 
+import atexit
 import os
 from typing import TYPE_CHECKING
 
@@ -36,9 +37,17 @@ class Distributed:
         size = int(os.environ.get("WORLD_SIZE", "1"))
         if size == 1:
             return cls()
+        joined = cls(int(os.environ["RANK"]), size)
         if not dist.is_initialized():
+            # An optimizer imports it anyway. Imported while a process group exists, it keeps a reference to the
+            # group, which then outlives `shutdown`; its threads abort a process in which they free a tensor while
+            # Python exits.
+            import torch._dynamo  # noqa: PLC0415 - it takes a second, and only here does its time matter
+
             dist.init_process_group()  # gloo for the CPU and nccl for GPUs, whichever the training is on
-        return cls(int(os.environ["RANK"]), size)
+            if not torch.cuda.is_available():  # nccl would wait for processes that an error has ended
+                atexit.register(joined.shutdown)
+        return joined
 
     @property
     def is_main(self) -> bool:

@@ -66,6 +66,30 @@ def test_average_gradient_of_two_processes_is_that_of_the_whole_batch(tmp_path):
     together(script)
 
 
+@pytest.mark.skipif(sys.platform != "linux", reason="names of threads are read from /proc")
+@pytest.mark.parametrize("end", ["team.shutdown()", "raise SystemExit(0)"])
+def test_threads_of_the_group_end_before_python_does(tmp_path, end):
+    """One that frees a tensor while the interpreter exits aborts the process: "terminate called ..."."""
+    script = tmp_path / "threads.py"
+    script.write_text(
+        "import atexit, os, torch\n"
+        "from pathlib import Path\n"
+        "from stream_sep.training.distributed import Distributed\n"
+        "def names():\n"
+        "    return [path.read_text().strip() for path in Path('/proc/self/task').glob('*/comm')]\n"
+        "def report():\n"
+        "    os.write(1, ' '.join(['left:', *(name for name in names() if 'gloo' in name), '\\n']).encode())\n"
+        "atexit.register(report)\n"
+        "team = Distributed.join()\n"
+        "weight = torch.nn.Parameter(torch.ones(2))\n"
+        "weight.sum().backward()\n"
+        "team.average_gradients([weight])\n"
+        "torch.optim.AdamW([weight]).step()\n"
+        "assert any('gloo' in name for name in names())\n" + end + "\n"
+    )
+    assert together(script).stdout.split() == ["left:", "left:"]
+
+
 def test_batch_that_cannot_be_divided_is_rejected():
     with pytest.raises(ConfigError, match="a batch of 7 cannot be shared by 2"):
         Distributed(0, 2).local_batch(7)
