@@ -30,7 +30,11 @@ class _ServeGroup(Group):
         return super().parse_args(ctx, ["run", *args] if is_bare else args)
 
 
-app = App("Run a web service with accounts, uploads and a stem player.", cls=_ServeGroup)
+app = App(
+    "Run a web service with accounts, uploads and a stem player.\n\n"
+    "Without a command, `serve` starts the service; `stream-sep serve run --help` lists its options.",
+    cls=_ServeGroup,
+)
 app.add_typer(serve_users.app, name="user")
 
 
