@@ -26,6 +26,7 @@ WORKING = {**SONG, **KNOWN, "state": "working"}
 STATES = {
     "waiting": SONG,
     "working": {**WORKING, "job": {**SONG["job"], "stage": "separate", "share": 0.5, "frames_ready": 88200}},
+    "further": {**WORKING, "job": {**SONG["job"], "stage": "separate", "share": 0.75, "frames_ready": 132300}},
     "ready": {**SONG, **KNOWN, "state": "ready", "stems_version": "1", "job": None},
     "failed": {**SONG, "state": "failed", "job": None},
 }
@@ -87,6 +88,20 @@ def test_a_shared_page_follows_its_song_until_it_is_ready(shared, link):
     reads = link.reads
     shared.clock.run_for(60_000)
     assert link.reads == reads
+
+
+def test_waveforms_grow_while_the_song_plays(shared, link):
+    link.state = "working"
+    shared.clock.run_for(5_000)
+    shared.wait_for_selector("text=Separating 50 %")
+    shared.clock.run_for(2_000)
+    shared.click("role=button[name='Play']")
+    shared.wait_for_selector("role=button[name='Pause']")
+    link.state = "further"
+    with shared.expect_request("**/shares/key/peaks*"):
+        shared.clock.run_for(3_000)
+        shared.wait_for_selector("text=Separating 75 %")
+        shared.clock.run_for(1_000)
 
 
 def test_a_shared_page_that_is_left_reads_its_song_no_more(shared, link):

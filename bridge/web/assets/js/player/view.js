@@ -107,8 +107,7 @@ export class PlayerView extends LitElement {
     if (before && before !== this.song.stems_version) this.replaceStems();
     if (changed.has("ready") && changed.get("ready") !== undefined) {
       this.stage?.pieces.retryNow();
-      if (!this.animation) this.refreshPictures();
-      else this.picturesLate = true;
+      this.refreshPictures();
     }
     this.draw(false);
   }
@@ -222,10 +221,6 @@ export class PlayerView extends LitElement {
   follow() {
     this.requestUpdate();
     if (this.playing && !this.animation) this.followSound();
-    if (!this.playing && this.picturesLate) {
-      this.picturesLate = false;
-      this.refreshPictures();
-    }
   }
 
   followSound() {
