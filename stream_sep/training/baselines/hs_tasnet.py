@@ -15,6 +15,7 @@ from torch import Tensor, nn
 
 from stream_sep.errors import ConfigError
 from stream_sep.protocols import STEMS
+from stream_sep.separators.frame_transformer.attention import RMSNorm
 
 _WINDOW, _HOP = 1024, 512
 _BINS = _WINDOW // 2 + 1
@@ -53,7 +54,7 @@ class HsTasnet(nn.Module):
                 nn.LSTM(hidden, hidden, layers, batch_first=True),
             ]
         )
-        self.norms = nn.ModuleList(nn.RMSNorm(hidden) for _ in range(2))
+        self.norms = nn.ModuleList(RMSNorm(hidden) for _ in range(2))
         self.spectral_out = nn.Linear(hidden, 4 * _BINS * count)
         self.wave_out = nn.Linear(hidden, basis * count)
         self.wave_up = nn.Linear(basis, 2 * _WINDOW, bias=False)
