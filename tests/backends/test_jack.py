@@ -74,7 +74,7 @@ def measured_delay(backend, sender, receiver):
         lost = backend.xruns
         sender.armed = True
         try:
-            delay = receiver.received.get(timeout=5) - sender.sent.get(timeout=5)
+            delay = receiver.received.get(timeout=waiting.PATIENCE) - sender.sent.get(timeout=waiting.PATIENCE)
         except queue.Empty:  # the impulse was in a lost cycle
             assert backend.xruns != lost, "the impulse was lost, and no cycle was"
             continue
@@ -163,7 +163,7 @@ def test_graph_has_the_engine_latency_in_both_directions(probes):
         sender.client.connect(sender.send, f"{backend.client_name}:in_L")
         receiver.client.connect(f"{backend.client_name}:vocals_L", receiver.receive)
         card = PortLatencies(jack, receiver.client)
-        waiting.until(lambda: card.longest([receiver.receive], CAPTURE) != 0, patience=5)
+        waiting.until(lambda: card.longest([receiver.receive], CAPTURE) != 0)
         before = PortLatencies(jack, backend._session.client).longest(backend._session.client.inports, CAPTURE)
         assert card.longest([receiver.receive], CAPTURE) == before + engine.latency.engine
         after = PortLatencies(jack, backend._session.client).longest(backend._session.client.outports, PLAYBACK)
@@ -204,7 +204,7 @@ def test_a_server_that_goes_away_is_reported_and_the_end_is_clean(short_lived):
     messages = queue.SimpleQueue()
     with short_lived() as server, engine_on(JackBackend(report=messages.put)):
         server.terminate()
-        assert "the JACK server is gone" in messages.get(timeout=5)
+        assert "the JACK server is gone" in messages.get(timeout=waiting.PATIENCE)
 
 
 def test_the_engine_joins_a_server_that_comes_back_with_the_same_connections(short_lived):
@@ -215,10 +215,10 @@ def test_the_engine_joins_a_server_that_comes_back_with_the_same_connections(sho
             backend._session.client.connect("stream_sep:vocals_L", "system:playback_1")
             before = backend._session.connections()
             until(lambda: backend._last_connections == before)
-        assert "is gone" in messages.get(timeout=5)
+        assert "is gone" in messages.get(timeout=waiting.PATIENCE)
         blocks = int(engine._state.counters()["blocks"])
         with short_lived():
-            assert messages.get(timeout=5) == "the JACK server is back"
+            assert messages.get(timeout=waiting.PATIENCE) == "the JACK server is back"
             until(lambda: backend._session.connections() == before)
             until(lambda: int(engine._state.counters()["blocks"]) > blocks + 100)
             assert engine.stats().jumps == 0
@@ -230,9 +230,9 @@ def test_a_server_that_comes_back_with_another_rate_is_refused(short_lived):
     with contextlib.ExitStack() as open_things:
         with short_lived():
             open_things.enter_context(engine_on(JackBackend(report=messages.put)))
-        assert "is gone" in messages.get(timeout=5)
+        assert "is gone" in messages.get(timeout=waiting.PATIENCE)
         with short_lived(rate=48000):
-            assert re.search("48000 Hz.*not 44100 Hz.*restart stream_sep", messages.get(timeout=5))
+            assert re.search("48000 Hz.*not 44100 Hz.*restart stream_sep", messages.get(timeout=waiting.PATIENCE))
             open_things.close()
 
 

@@ -12,7 +12,7 @@ from stream_sep import Engine, EngineConfig, PacedBackend
 def run(backend, frames, taps=()):
     config = EngineConfig(model="passthrough", worker="thread", slack=4096, taps=taps)
     with Engine(backend, config) as engine:
-        waiting.until(lambda: engine.stats().counters["frames"] >= frames, patience=60)
+        waiting.until(lambda: engine.stats().counters["frames"] >= frames)
     return engine
 
 

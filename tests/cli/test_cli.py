@@ -5,7 +5,6 @@ import os
 import signal
 import subprocess
 import sys
-import time
 
 import numpy as np
 import pytest
@@ -205,11 +204,11 @@ def test_play_follows_the_file_of_its_preset(tmp_path):
     command += ["--no-device", "--no-refine", "--osc-port", "0", "--record", "out", "--loop", "0", "1.5"]
     process = subprocess.Popen(command, cwd=tmp_path, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
     mix = tmp_path / "out/mix.wav"
-    waiting.until(lambda: mix.exists() and mix.stat().st_size > 200_000, patience=60)
+    waiting.until(lambda: mix.exists() and mix.stat().st_size > 200_000)
     preset.write_text("schema = 1\n[stem.other]\ngain_db = -90.0\n")
-    time.sleep(2)
+    waiting.until(lambda: abs(read(mix)[0][-4410:]).max() < 1e-3, every=0.2)
     process.send_signal(signal.SIGINT)
-    _, errors = process.communicate(timeout=30)
+    _, errors = process.communicate(timeout=waiting.PATIENCE)
     assert process.returncode == 130, errors
     played = read(mix)[0]
     assert played.max() == pytest.approx(0.5, abs=1e-3)
@@ -220,8 +219,8 @@ def test_ctrl_c_stops_the_demo_cleanly_and_keeps_what_was_written(tmp_path):
     command = [sys.executable, "-m", "stream_sep", "demo", "--silent", "--out", str(tmp_path / "d")]
     process = subprocess.Popen(command, cwd=tmp_path, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
     mix = tmp_path / "d/mix.wav"
-    waiting.until(lambda: mix.exists() and mix.stat().st_size > 400_000, patience=60)
+    waiting.until(lambda: mix.exists() and mix.stat().st_size > 400_000)
     process.send_signal(signal.SIGINT)
-    _, errors = process.communicate(timeout=30)
+    _, errors = process.communicate(timeout=waiting.PATIENCE)
     assert "Traceback" not in errors
     assert read(mix).shape[1] > 40_000

@@ -82,7 +82,7 @@ class Command:
         children = children_of(self.process.pid)
         os.killpg(self.process.pid, number)
         errors = self.process.communicate(timeout=120)[1]
-        waiting.until(lambda: not any(map(is_running, children)), patience=30)
+        waiting.until(lambda: not any(map(is_running, children)))
         return errors
 
 

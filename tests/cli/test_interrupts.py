@@ -84,7 +84,7 @@ def test_impatient_user_ends_a_shutdown_that_hangs():
     assert process.stdout.readline() == "ready\n"
     process.send_signal(signal.SIGINT)
     assert process.stdout.readline() == "stopping\n"
-    waiting.until(lambda: process.send_signal(signal.SIGINT) or process.poll() is not None, patience=60, every=0.1)
+    waiting.until(lambda: process.send_signal(signal.SIGINT) or process.poll() is not None, every=0.1)
     assert process.returncode == 128 + signal.SIGINT
     process.communicate()
 
@@ -237,7 +237,7 @@ def test_command_ends_in_order_at_any_moment(start, name, phase, number):
     assert "Traceback" not in printed
     assert "resource_tracker" not in printed
     assert "starts again" not in printed
-    waiting.until(lambda: not any(map(is_running, children)), patience=30)
+    waiting.until(lambda: not any(map(is_running, children)))
     if phase == "playing":
         assert ("You heard it" in printed) == (name != "play")  # whose latency is not heard
         assert "written to out" in printed
@@ -253,7 +253,7 @@ def test_mixer_in_a_terminal_ends_in_order_and_leaves_the_screen(start, number):
     assert command.process.returncode == 128 + number, printed
     assert "Traceback" not in printed
     assert printed.rindex("\x1b[?1049l") < printed.index("written to out")  # on the normal screen
-    waiting.until(lambda: not any(map(is_running, children)), patience=30)
+    waiting.until(lambda: not any(map(is_running, children)))
 
 
 ENDED = """

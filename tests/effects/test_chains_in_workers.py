@@ -2,7 +2,6 @@
 
 import os
 import signal
-from functools import partial
 from pathlib import Path
 
 import numpy as np
@@ -22,7 +21,7 @@ from stream_sep.engine.worker.thread_worker import ThreadWorker
 from stream_sep.errors import ConfigError, SeparatorError
 from stream_sep.separators import load_separator
 
-wait_until = partial(waiting.until, patience=30)
+wait_until = waiting.until
 
 
 @pytest.fixture(autouse=True)

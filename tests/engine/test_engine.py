@@ -4,7 +4,6 @@ import os
 import signal
 import threading
 import time
-from functools import partial
 
 import numpy as np
 import pytest
@@ -26,7 +25,7 @@ from stream_sep import (
 from stream_sep.control.levels import db_to_gain
 from stream_sep.control.presets.library import load_preset
 
-wait_until = partial(waiting.until, patience=60)
+wait_until = waiting.until
 
 RATE = 44100
 BLOCKS = [1, 16, 40, 128, 160, 1024, 1025]

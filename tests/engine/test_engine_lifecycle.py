@@ -4,7 +4,6 @@ import subprocess
 import sys
 import threading
 import time
-from functools import partial
 from pathlib import Path
 
 import numpy as np
@@ -17,7 +16,7 @@ from stream_sep.control.scheduler import ChangeScheduler
 from stream_sep.engine.separated_input import SeparatedInput
 from stream_sep.separators.passthrough import PassthroughSeparator
 
-wait_until = partial(waiting.until, patience=60)
+wait_until = waiting.until
 
 RATE = 44100
 SHARED = Path("/dev/shm")

@@ -24,7 +24,7 @@ def test_another_process_reads_the_first_seconds_before_the_end_and_a_crash_leav
         [sys.executable, "-m", "stream_sep", "separate", *arguments], stdout=subprocess.PIPE
     ) as program:
         try:
-            waiting.until(lambda: _frames_in(part) >= RATE, patience=60)
+            waiting.until(lambda: _frames_in(part) >= RATE)
             seen = _frames_in(part)
         finally:
             program.kill()
@@ -48,7 +48,7 @@ def test_a_terminated_command_leaves_no_half_written_file(tmp_path):
     arguments = [*program, str(tmp_path / "songs"), "-n", "bands", "-o", str(tmp_path / "out")]
     done = tmp_path / "out" / "bands"
     with subprocess.Popen([*arguments, "--cache-gb", "0"], stdout=subprocess.PIPE, stderr=subprocess.PIPE) as program:
-        waiting.until((done / "long" / "vocals.raw.part.wav").exists, patience=60)
+        waiting.until((done / "long" / "vocals.raw.part.wav").exists)
         program.terminate()
         program.communicate(timeout=60)
         assert program.returncode == 128 + signal.SIGTERM

@@ -12,7 +12,7 @@ from stream_sep.files.crew import Crew
 from stream_sep.files.settings import SeparationSettings
 from stream_sep.files.tracks import find_tracks
 
-wait_for = partial(until, patience=60, every=0.02)
+wait_for = partial(until, every=0.02)
 
 SLOW = """
 import time

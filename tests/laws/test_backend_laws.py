@@ -42,7 +42,7 @@ def config(backend, **settings):
 def play(engine, backend):
     if isinstance(backend, OfflineBackend):
         backend.feed(np.zeros((2, 2 * FRAMES), np.float32))
-    waiting.until(lambda: engine.source_ended, patience=10)
+    waiting.until(lambda: engine.source_ended)
 
 
 def test_what_is_played_is_what_was_given_from_the_first_frame_on(backend, tmp_path):

@@ -5,7 +5,6 @@ import signal
 import subprocess
 import sys
 import threading
-from functools import partial
 
 import pytest
 import waiting
@@ -14,7 +13,7 @@ from processes import catches, is_running
 from stream_sep.lowlevel.child_process import ChildProcess
 from stream_sep.lowlevel.wire import read_message, write_message
 
-wait_until = partial(waiting.until, patience=30)
+wait_until = waiting.until
 
 ECHO = """
 from stream_sep.lowlevel.child_side import open_pipes

@@ -26,7 +26,7 @@ def test_pool_computes_and_deletes_temporary_files():
 def test_error_in_the_block_kills_calls_that_would_last():
     def work(pool):
         hanging = pool.submit(time.sleep, 600)
-        waiting.until(hanging.running, patience=60)
+        waiting.until(hanging.running)
         raise KeyError("out")
 
     with pytest.raises(KeyError), process_pool(1) as pool:

@@ -2,7 +2,6 @@
 
 import os
 import signal
-from functools import partial
 
 import numpy as np
 import pytest
@@ -20,7 +19,7 @@ require_package("pedalboard", "effects")
 
 import pedalboard
 
-wait_until = partial(waiting.until, patience=60)
+wait_until = waiting.until
 
 RATE = 44100
 FADE = round(FADE_SECONDS * RATE)

@@ -4,7 +4,6 @@ import contextlib
 import os
 import signal
 import threading
-from functools import partial
 
 import numpy as np
 import pytest
@@ -25,7 +24,7 @@ from stream_sep.player.playlist import Playlist
 from stream_sep.player.render_ahead import FADE_SECONDS
 from stream_sep.player.streamed_stems import SHORT_WARM_UP, StreamedStems
 
-wait_until = partial(waiting.until, patience=60)
+wait_until = waiting.until
 
 RATE = 44100
 FADE = round(FADE_SECONDS * RATE)

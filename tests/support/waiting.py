@@ -2,7 +2,7 @@
 
 import time
 
-PATIENCE = 20.0
+PATIENCE = 90.0
 """Seconds that anything may take, on a machine that does much else."""
 
 QUIET = 0.15

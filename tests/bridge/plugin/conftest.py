@@ -17,7 +17,7 @@ from requirements import require
 from bridge.plugin.build import compile_plugin
 from bridge.plugin.install import write_bundle
 
-until = partial(waiting.until, patience=60, every=0.02)
+until = partial(waiting.until, every=0.02)
 
 ROOT = Path(__file__).parents[3]
 HERE = Path(__file__).parent

@@ -15,7 +15,7 @@ from osc_peer import Peer
 
 from stream_sep import StemSeparator
 
-until = partial(waiting.until, patience=60, every=0.02)
+until = partial(waiting.until, every=0.02)
 
 RATE, BLOCK = 44100, 512
 PASSTHROUGH = 3

@@ -1,7 +1,6 @@
 """The host beside the plug-in: its replies and refusals, the client that it follows, and its end."""
 
 import contextlib
-import functools
 import json
 import os
 import socket
@@ -25,7 +24,7 @@ from stream_sep.audio.shared_rings import SharedRings
 from stream_sep.errors import BridgeError, ConfigError, ParameterError
 from stream_sep.protocols import STEMS
 
-until = functools.partial(waiting.until, patience=60.0)
+until = waiting.until
 HELLO = {"hello": 1, "model": "passthrough", "rate": 44100, "block": 512, "latency": 2048, "controls": {}}
 
 

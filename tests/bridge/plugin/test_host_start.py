@@ -10,7 +10,7 @@ import pytest
 import waiting
 from noise import uniform_noise
 
-until = partial(waiting.until, patience=60, every=0.02)
+until = partial(waiting.until, every=0.02)
 
 RATE, BLOCK, PASSTHROUGH = 44100, 512, 3
 RUNNING = 2

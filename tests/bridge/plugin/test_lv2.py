@@ -75,7 +75,7 @@ class Jalv:
         self.received = self.receiver.last_frame_time, self.receive.get_array().copy()
 
     def start(self):
-        waiting.until(lambda: len(self.sender.get_ports("stems:.*")) >= 12, patience=30)
+        waiting.until(lambda: len(self.sender.get_ports("stems:.*")) >= 12)
         for client in (self.sender, self.receiver):
             client.activate()
         self.sender.connect(self.send, "stems:in_l")
@@ -108,8 +108,8 @@ def test_jalv_plays_it_and_reports_its_latency_to_jack(path, jackd):
         ]
         expected = plugin_latency("live", jalv.sender.samplerate, jalv.sender.blocksize)
         latencies = PortLatencies(jack, jalv.receiver)
-        waiting.until(lambda: latencies.longest(ports[:2], CAPTURE) == expected, patience=30)  # jalv adds it there
-        waiting.until(lambda: jalv.delays() == [expected], patience=30, every=0.1)
+        waiting.until(lambda: latencies.longest(ports[:2], CAPTURE) == expected)  # jalv adds it there
+        waiting.until(lambda: jalv.delays() == [expected], every=0.1)
         assert jalv.process.poll() is None
     finally:
         jalv.close()

@@ -9,6 +9,7 @@ import time
 
 import pytest
 import uvicorn
+import waiting
 from starlette.applications import Starlette
 from starlette.responses import HTMLResponse
 from starlette.routing import Route
@@ -52,6 +53,7 @@ def open_page(chromium):
             context = chromium.new_context(
                 viewport={"width": width, "height": height}, color_scheme=theme, has_touch=touch, **options
             )
+            context.set_default_timeout(1000 * waiting.PATIENCE)
             stack.callback(context.close)
             page = context.new_page()
             page.on("pageerror", lambda error: problems.append(str(error)))
@@ -67,6 +69,13 @@ def _is_violation(message):
     return message.type == "error" and ("Content Security Policy" in message.text or "Trusted" in message.text)
 
 
+_ANIMATIONS_ENDED = """async () => {
+  await new Promise((drawn) => requestAnimationFrame(() => requestAnimationFrame(drawn)));
+  const ending = document.getAnimations().filter((one) => one.effect.getComputedTiming().endTime !== Infinity);
+  await Promise.allSettled(ending.map((one) => one.finished));
+}"""
+
+
 @pytest.fixture
 def axe():
     """Returns what axe finds on a page: rule and element of each violation."""
@@ -74,6 +83,7 @@ def axe():
     from axe_playwright_python.sync_playwright import Axe  # noqa: PLC0415 - optional
 
     def violations(page):
+        page.evaluate(_ANIMATIONS_ENDED)  # colours in a transition have less contrast
         found = Axe().run(page).response["violations"]
         return [(one["id"], node["target"][0]) for one in found for node in one["nodes"]]
 

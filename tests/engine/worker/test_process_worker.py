@@ -4,7 +4,6 @@ import os
 import signal
 import threading
 import time
-from functools import partial
 from pathlib import Path
 
 import numpy as np
@@ -17,7 +16,7 @@ from stream_sep.engine.worker import process_worker
 from stream_sep.engine.worker.process_worker import ProcessWorker
 from stream_sep.lowlevel.child_process import ChildProcess
 
-wait_until = partial(waiting.until, patience=60)
+wait_until = waiting.until
 
 RATE = 44100
 SEPARATOR = """

@@ -2,7 +2,6 @@
 
 import threading
 import time
-from functools import partial
 
 import numpy as np
 import pytest
@@ -20,7 +19,7 @@ from stream_sep.engine.worker.thread_worker import ThreadWorker
 from stream_sep.errors import SeparatorError
 from stream_sep.separators.passthrough import PassthroughSeparator
 
-wait_until = partial(waiting.until, patience=30)
+wait_until = waiting.until
 
 RATE, HOP, LATENCY = 44100, 256, 300
 HOPS = 100

@@ -68,8 +68,7 @@ def test_page_has_nothing_for_axe_to_find_and_fits(visit, axe, name):
         page.emulate_media(color_scheme=theme)
         for width in (1280, 360):
             page.set_viewport_size({"width": width, "height": 800})
-            page.wait_for_timeout(300)
-            assert page.get_attribute("html", "data-theme") == theme
+            page.wait_for_selector(f"html[data-theme={theme}]")
             assert axe(page) == [], (theme, width)
             assert page.evaluate("document.documentElement.scrollWidth") <= width
     page.set_viewport_size({"width": 320, "height": 640})
@@ -82,7 +81,6 @@ def test_sheets_of_a_song_have_nothing_for_axe_to_find(open_page, served, admin,
     for button in ("Download", "Share", "More"):
         page.click(f".song-head >> role=button[name='{button}']")
         page.wait_for_selector("dialog[open]")
-        page.wait_for_timeout(200)
         assert axe(page) == []
         page.keyboard.press("Escape")
         assert page.evaluate("document.activeElement.textContent").strip() == button
@@ -126,8 +124,7 @@ def test_markup_stays_text(open_page, served, admin, marked, name):
 def test_a_song_is_separated_again_with_the_stems_chosen(open_page, served, admin, song, axe):
     page = open_page(f"{served.address}/songs/{song}", width=1280, height=800, storage_state=admin)
     page.wait_for_selector("ss-player canvas")
-    requests = []
-    page.route("**/jobs", lambda route: (requests.append(route.request.post_data_json), route.abort()))
+    page.route("**/jobs", lambda route: route.abort())
     page.click(".song-head >> role=button[name='More']")
     page.click("dialog[open] >> text=Separate again")
     page.wait_for_selector("#again[open]")
@@ -136,9 +133,10 @@ def test_a_song_is_separated_again_with_the_stems_chosen(open_page, served, admi
     for index in range(boxes.count()):
         boxes.nth(index).click()
     assert [boxes.nth(index).is_checked() for index in range(boxes.count())] == [False] * 3 + [True]
-    page.click("#again button.primary")
+    with page.expect_request("**/jobs") as request:
+        page.click("#again button.primary")
+    assert request.value.post_data_json == {"model": "studio", "stems": ["other"]}
     page.wait_for_function("!document.querySelector('#again').open")
-    assert requests == [{"model": "studio", "stems": ["other"]}]
 
 
 def waiting_song(number, **values):
@@ -161,18 +159,15 @@ def test_a_waiting_song_is_moved_to_the_front(open_page, served, admin, song, ax
     songs = [waiting_song(1), waiting_song(2), waiting_song(3, cover=True)]
     listed = {"songs": songs, "next": None, "storage": {"used": 1, "limit": 2}}
     page.route("**/api/v1/songs?*", lambda route: route.fulfill(json=listed))
-    requests = []
-    page.route(
-        "**/move", lambda route: (requests.append((route.request.url, route.request.post_data_json)), route.abort())
-    )
+    page.route("**/move", lambda route: route.abort())
     page.click("a:has-text('Library')")
     page.wait_for_selector("text=Waiting, number 3 in the queue")
     assert page.locator("img.cover").get_attribute("src") == "/api/v1/songs/s3/cover"
     assert page.locator("role=button[name='Separate Song 1 next']").count() == 0
     assert axe(page) == []
-    page.click("role=button[name='Separate Song 3 next']")
-    page.wait_for_timeout(100)
-    assert requests == [(f"{served.address}/api/v1/jobs/j3/move", {"to": 1})]
+    with page.expect_request(f"{served.address}/api/v1/jobs/j3/move") as request:
+        page.click("role=button[name='Separate Song 3 next']")
+    assert request.value.post_data_json == {"to": 1}
 
 
 def test_everything_can_be_exported(open_page, served, admin, song):

@@ -10,7 +10,7 @@ from served import sign_up
 
 from stream_sep.files.demo_song import load_demo_song
 
-until = partial(waiting.until, patience=30, every=0.02)
+until = partial(waiting.until, every=0.02)
 
 _PLAYER = "document.querySelector('ss-player')"
 

@@ -7,7 +7,7 @@ import waiting
 
 from bridge.web.live.surface import LivePage
 
-until = partial(waiting.until, patience=30, every=0.02)
+until = partial(waiting.until, every=0.02)
 GAIN = "stem/vocals/gain_db"
 FADER = "ss-strip .fader"
 READY = "document.querySelector('.fader:not(.resting)')"

@@ -36,7 +36,7 @@ def level(page, stem):
 
 
 def becomes(page, stem, *, loud):
-    waiting.until(lambda: (level(page, stem) > -60) is loud, patience=60, every=0.05)
+    waiting.until(lambda: (level(page, stem) > -60) is loud, every=0.05)
 
 
 def test_story(browser, served, song, request):
@@ -62,7 +62,7 @@ def enter(page, served, name):
     page.click("form button >> S")
     page.until("document.querySelector('.codes li')")
     page.click("button >> Save")
-    waiting.until(lambda: list(page.downloads.glob("stream_sep recovery codes*")), patience=60)
+    waiting.until(lambda: list(page.downloads.glob("stream_sep recovery codes*")))
     page.click("button >> Log out")
     page.click("header a >> Log in")
     page.fill("#name", name)
@@ -119,7 +119,7 @@ def download(page, frames):
     page.click("#downloads button >> The mix as you hear it")
     for name in ("Harbour Lights - vocals.flac", "Harbour Lights (mix).flac"):
         file = page.downloads / name
-        waiting.until(lambda file=file: file.exists() and is_whole(file, frames), patience=60, every=0.1)
+        waiting.until(lambda file=file: file.exists() and is_whole(file, frames), every=0.1)
     assert np.abs(soundfile.read(file)[0]).max() > 0.1
     page.press("Escape")
 

@@ -1,7 +1,6 @@
 """The live page as a phone sees it: Chromium, 360 px, touch."""
 
 import time
-from functools import partial
 
 import numpy as np
 import pytest
@@ -13,7 +12,7 @@ from stream_sep.backends.paced import PacedBackend
 from stream_sep.engine.config import EngineConfig
 from stream_sep.engine.engine import Engine
 
-until = partial(waiting.until, patience=10)
+until = waiting.until
 
 GAIN = "stem/vocals/gain_db"
 
@@ -167,11 +166,10 @@ def test_a_viewer_sees_changes_and_moves_nothing(mixer, open_page):
 def test_axe_finds_nothing(open_page, live_page, axe, theme, width):
     page = open_page(live_page.address, theme=theme, width=width, height=800)
     page.wait_for_selector("ss-live-page .fader:not(.resting)")
-    page.wait_for_timeout(200)
     assert axe(page) == []
     for sheet in ("Presets", "More"):
         page.click(f"role=button[name='{sheet}']")
-        page.wait_for_timeout(200)
+        page.wait_for_selector("dialog[open]")
         assert axe(page) == []
         page.keyboard.press("Escape")
 

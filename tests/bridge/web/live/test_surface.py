@@ -101,7 +101,7 @@ def test_device_with_a_key_moves_faders(paired, mixer):
     with connect(paired, cookie=cookie_of(paired)) as socket:
         assert json.loads(socket.recv())["role"] == "control"
         socket.send(build_msg("/bypass", [1]).dgram)
-        waiting.until(lambda: mixer.controls["bypass"], patience=5)
+        waiting.until(lambda: mixer.controls["bypass"])
 
 
 def test_viewer_receives_everything_and_moves_nothing(paired, mixer):
@@ -111,7 +111,7 @@ def test_viewer_receives_everything_and_moves_nothing(paired, mixer):
             socket.send(message.dgram)
         refused = 0
         while refused < 3:
-            message = socket.recv(timeout=5)
+            message = socket.recv(timeout=waiting.PATIENCE)
             refused += isinstance(message, bytes) and b"this page is read-only" in message
     assert mixer.controls["bypass"] is False
     assert mixer.stored == []
@@ -138,7 +138,7 @@ def test_key_is_in_the_fragment_alone(paired):
 
 
 def _closed(socket):
-    for _ in received(socket, timeout=5):
+    for _ in received(socket, timeout=waiting.PATIENCE):
         pass
     return socket.close_code
 
@@ -177,7 +177,7 @@ def test_browsers_receive_the_list_of_peers(local):
     with connect(local) as first, connect(local):
         peers = []
         while len(peers) < 2:
-            message = first.recv(timeout=5)
+            message = first.recv(timeout=waiting.PATIENCE)
             peers = json.loads(message).get("peers", peers) if isinstance(message, str) else peers
     assert [peer["role"] for peer in peers] == ["control", "control"]
 
@@ -186,7 +186,9 @@ def test_hidden_page_receives_no_meters(local, mixer):
     with connect(local) as socket:
         socket.send('{"meters": false}')
         socket.send(build_msg("/ping").dgram)
-        assert any(b"/pong" in message for message in received(socket, timeout=0.5) if isinstance(message, bytes))
+        assert any(
+            b"/pong" in message for message in received(socket, waiting.PATIENCE) if isinstance(message, bytes)
+        )
         mixer.metered = dict.fromkeys(mixer.metered, (0.5, 0.5))
         assert not any(
             b"/meter" in message for message in received(socket, timeout=0.3) if isinstance(message, bytes)

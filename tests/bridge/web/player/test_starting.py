@@ -6,7 +6,7 @@ from functools import partial
 import pytest
 import waiting
 
-until = partial(waiting.until, patience=20, every=0.02)
+until = partial(waiting.until, every=0.02)
 
 _SETUP = """async ({root}) => {
   const {StemMixer} = await import(root + "js/player/mixer.js");

@@ -98,7 +98,7 @@ def test_a_decoder_that_hangs_is_killed_with_all_it_started(fake_ffmpeg, monkeyp
     hang = f"import time, pathlib, os\npathlib.Path({str(marker)!r}).write_text(str(os.getpid()))\ntime.sleep(600)\n"
     assert "too long" in fake_ffmpeg(hang)
     pid = int(marker.read_text())
-    waiting.until(lambda: not is_running(pid), patience=10)
+    waiting.until(lambda: not is_running(pid))
 
 
 TRY_ALL = """
