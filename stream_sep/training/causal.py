@@ -2,35 +2,26 @@
 
 from __future__ import annotations
 
-import os
-from concurrent.futures import ThreadPoolExecutor
-from typing import TYPE_CHECKING, Any, TypeVar
+from typing import TYPE_CHECKING, Any
 
-import numpy as np
 import torch
 from torch import Tensor, nn
 
 from stream_sep.errors import ConfigError
-from stream_sep.separators.bands.state import BandsState as PriorState
-from stream_sep.separators.causal.band_prior import PRIOR_CHANNELS, PRIOR_LOGITS, BandPrior
-from stream_sep.separators.causal.features import FEATURES, FeatureExtractor, FeatureState
+from stream_sep.separators.causal.band_prior import PRIOR_LOGITS
 from stream_sep.separators.causal.masks import LINEAR_GAIN, MASKED
 from stream_sep.separators.causal.network import CausalNetwork
 from stream_sep.separators.causal.staggered_inference import output_delay_hops
 from stream_sep.separators.causal.windows import lookback_windows
 from stream_sep.separators.frame_transformer.masks import TINY, share_matrix
 from stream_sep.separators.source_groups import FOUR
+from stream_sep.training.network_input import open_input
 
 if TYPE_CHECKING:
-    from numpy.typing import NDArray
-
     from stream_sep.separators.causal.config import NetworkConfig
     from stream_sep.separators.source_groups import SourceGroups
     from stream_sep.training.models import ModelState
-
-M = TypeVar("M", FeatureState, PriorState)
-
-_ITEM_BYTES = 8  # of a number of a state that is kept as one array
+    from stream_sep.training.network_input import InputState, NetworkInput
 
 
 class CausalTrainingModel(nn.Module):
@@ -71,7 +62,8 @@ class CausalTrainingModel(nn.Module):
         self._turns = size.hop // played.hop
         self._late = output_delay_hops(size, self._turns)
         self._lookahead, self._window, self._hop, self._fade = size.lookahead, size.window, played.hop, played.fade
-        self._prior, self._features = BandPrior(played), FeatureExtractor(size)
+        self._sizes = size, played
+        self._inputs: tuple[torch.device, NetworkInput] | None = None
         self._prior_scale = float(prior)
         analysis, synthesis = lookback_windows(size.window, played.hop, played.fade)
         shares = share_matrix(groups)
@@ -82,16 +74,14 @@ class CausalTrainingModel(nn.Module):
 
     def initial_state(self, batch: int) -> ModelState:
         """Return the state before the first frame: of features and prior, and of the network."""
-        states = [self._features.initial_state(), self._prior.initial_state()]
-        flat = [torch.from_numpy(_flat(each)).expand(batch, -1).to(self.analysis.device) for each in states]
-        return *flat, *self._network_state(batch)
+        return *self._input.initial_state(batch), *self._network_state(batch)
 
     def separate(self, mix: Tensor, state: ModelState) -> tuple[Tensor, ModelState]:
         """Return stems and the next state; see `TrainableSeparator.separate`."""
         middle = torch.stack([mix[:, 0] + mix[:, 1], mix[:, 0] - mix[:, 1]], dim=1) / 2
         frames = middle.unfold(-1, self._window, self._hop) * self.analysis
         spectra = torch.fft.rfft(frames).transpose(1, 2)  # (batch, hops, 2, bins), of the hops that are played
-        features, prior, *measured = self._measure(spectra, *state[:2])
+        features, prior, measured = self._measure(spectra, (state[0], state[1]))
         masks, after = self._mask(features, prior, state[2:])
         kept = spectra[:, : spectra.shape[1] - self._lookahead, None]
         parts = masks[:, self._lookahead :, ..., self.mask_bin_of] * kept
@@ -120,26 +110,18 @@ class CausalTrainingModel(nn.Module):
         return masks_of(delayed, self._prior_scale * project_priors(prior, shares)), after
 
     @torch.no_grad()
-    def _measure(self, spectra: Tensor, feature_states: Tensor, prior_states: Tensor) -> tuple[Tensor, ...]:
-        """Return features and prior of all hops, and both next states; by the CPU."""
-        mid_side, batch, hops = spectra.cpu().contiguous().numpy(), *spectra.shape[:2]
-        features_after, prior_after = (each.cpu().numpy().copy() for each in (feature_states, prior_states))
-        network_input = mid_side[:, :: self._turns]
-        features = np.zeros((*network_input.shape[:2], FEATURES, self._prior.points), np.float32)
-        prior = np.zeros((batch, self._lookahead + hops, PRIOR_CHANNELS, self._prior.points), np.float32)
-        like = self._features.initial_state(), self._prior.initial_state()
+    def _measure(self, spectra: Tensor, state: InputState) -> tuple[Tensor, Tensor, InputState]:
+        """Return features and prior of all hops, the prior later by the look-ahead, and the next state."""
+        features, prior, after = self._input.measure(spectra, self._turns, state)
+        late = nn.functional.pad(prior, (0, 0, 0, 0, self._lookahead, 0))
+        return features, late[:, : prior.shape[1]], after
 
-        def compute(row: int) -> None:
-            feature_state = _as_state(features_after[row], like[0])
-            self._features.compute(network_input[row], feature_state, features[row], self._features.workspace())
-            prior_state = _as_state(prior_after[row], like[1])
-            self._prior.compute(mid_side[row], prior_state, prior[row, self._lookahead :], self._prior.workspace())
-
-        threads = torch.get_num_threads() if spectra.device.type == "cpu" else os.cpu_count()
-        with ThreadPoolExecutor(threads) as pool:
-            list(pool.map(compute, range(batch)))  # a list, to raise errors
-        made = (features, np.ascontiguousarray(prior[:, :hops]), features_after, prior_after)
-        return tuple(torch.from_numpy(each).to(spectra.device) for each in made)
+    @property
+    def _input(self) -> NetworkInput:
+        device = self.analysis.device
+        if self._inputs is None or self._inputs[0] != device:
+            self._inputs = device, open_input(*self._sizes, device)
+        return self._inputs[1]
 
     def _overlap(self, frames: Tensor) -> Tensor:
         """Return left and right, ``(batch, stems - 1, 2, frames)``, of windows of mid and side: all hops but one."""
@@ -195,17 +177,3 @@ def _at_hop(size: NetworkConfig, hop: int) -> NetworkConfig:
             f"hops of {hop}; they must fit into its own, and it must not look ahead"
         )
     return size.with_hop(hop)
-
-
-def _flat(state: tuple[NDArray[Any], ...]) -> NDArray[np.float64]:
-    """Return a state as one array, of eight bytes a number."""
-    held = [array.ravel().view(np.uint8) for array in state]
-    return np.concatenate([np.pad(each, (0, -len(each) % _ITEM_BYTES)) for each in held]).view(np.float64)
-
-
-def _as_state(flat: NDArray[np.float64], like: M) -> M:
-    """Undo `_flat`, without a copy."""
-    arrays: tuple[NDArray[Any], ...] = like
-    ends = np.cumsum([-(-array.nbytes // _ITEM_BYTES) * _ITEM_BYTES for array in arrays])[:-1]
-    whole = zip(np.split(flat.view(np.uint8), ends), arrays, strict=True)
-    return type(like)(*(part[: to.nbytes].view(to.dtype).reshape(to.shape) for part, to in whole))

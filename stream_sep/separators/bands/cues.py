@@ -49,7 +49,7 @@ CUES = (
 )
 """Names of the cues, in their order. Each is about -1 to 1, and 0 where nothing is known."""
 
-_RANGE = 25.0
+RANGE = 25.0
 """Nepers of power below the loudest recent spectrum at which a bin counts as silent: about 108 dB."""
 
 
@@ -92,7 +92,7 @@ def _take_powers(mid: Spectrum, side: Spectrum, layout: BandsConfig, state: Band
     energy = _sum(p) + _sum(q)
     totals[3] = max(totals[3] * layout.fall, energy + TINY)
     totals[4] += layout.long * (energy + TINY - totals[4])
-    floor = math.log(totals[3]) - _RANGE
+    floor = math.log(totals[3]) - RANGE
     _measure_levels(p, q, floor, state.logs[0])
     return floor
 

@@ -40,9 +40,9 @@ LOGIT_SCALE = 0.25
 PRIOR_CHANNELS = PRIOR_LOGITS + len(PRIOR_CUES)
 """Prior channels per mask bin: the logits, in nepers, and the cues."""
 
-_CUE_ROWS = tuple(CUES.index(name) for name in PRIOR_CUES)
-_MAX_LOGIT = 8.0
-_TINY = 1e-5
+CUE_ROWS = tuple(CUES.index(name) for name in PRIOR_CUES)
+MAX_LOGIT = 8.0
+MIN_SHARE = 1e-5
 
 
 class PriorPlan(NamedTuple):
@@ -148,21 +148,21 @@ def _pool_shares(
 def _to_logits(first: Row, second: Row, third: Row) -> None:
     """Convert each share to nepers against the remainder."""
     for point in range(len(first)):
-        rest = logarithm(max(1.0 - first[point] - second[point] - third[point], _TINY))
-        first[point] = _clip(logarithm(max(first[point], _TINY)) - rest)
-        second[point] = _clip(logarithm(max(second[point], _TINY)) - rest)
-        third[point] = _clip(logarithm(max(third[point], _TINY)) - rest)
+        rest = logarithm(max(1.0 - first[point] - second[point] - third[point], MIN_SHARE))
+        first[point] = _clip(logarithm(max(first[point], MIN_SHARE)) - rest)
+        second[point] = _clip(logarithm(max(second[point], MIN_SHARE)) - rest)
+        third[point] = _clip(logarithm(max(third[point], MIN_SHARE)) - rest)
 
 
 @njit_always_inline
 def _clip(nepers: float) -> float:
-    return min(max(nepers, -_MAX_LOGIT), _MAX_LOGIT)
+    return min(max(nepers, -MAX_LOGIT), MAX_LOGIT)
 
 
 @njit_always_inline
 def _pool_cues(cues: NDArray[np.float32], spans: NDArray[np.int64], means: Block) -> None:
-    for row in range(len(_CUE_ROWS)):
-        cue = cues[_CUE_ROWS[row]]
+    for row in range(len(CUE_ROWS)):
+        cue = cues[CUE_ROWS[row]]
         for point in range(len(spans)):
             total = 0.0
             for k in range(spans[point, 0], spans[point, 1]):

@@ -30,11 +30,11 @@ SPECTRAL_FEATURES = 8
 FEATURES = SPECTRAL_FEATURES + HARMONICS
 """Features per mask bin."""
 
-_LEVEL_SECONDS = 1.0
-_TINY = 1e-20
-_FLOOR = 1e-8  # of the power, against the last second's mean: below, a sound is masked
-_MAX_STEP = 1.5
-_HALF_BELS = 0.5 / math.log(10)
+LEVEL_SECONDS = 1.0
+TINY_POWER = 1e-20
+LEVEL_FLOOR = 1e-8  # of the power, against the last second's mean: below, a sound is masked
+MAX_STEP = 1.5
+HALF_BELS = 0.5 / math.log(10)
 _ZERO = np.float32(0.0)
 
 
@@ -71,7 +71,7 @@ class FeatureExtractor:
             plan.spans,
             plan.widths,
             np.exp(-2j * np.pi * turns),
-            math.exp(-size.hop / sample_rate / _LEVEL_SECONDS),
+            math.exp(-size.hop / sample_rate / LEVEL_SECONDS),
             plan_harmonics(sample_rate, size.window),
         )
 
@@ -128,7 +128,7 @@ def _loudness(
         power += _power(mid[k]) + _power(side[k])
     level[0] = decay * level[0] + power / len(mid)
     level[1] = decay * level[1] + 1.0
-    return float(level[0] / level[1] + _TINY)
+    return float(level[0] / level[1] + TINY_POWER)
 
 
 @njit_always_inline
@@ -152,21 +152,21 @@ def _point_features(  # noqa: PLR0917 - the innermost loop, where a tuple of the
         if k > 0:
             stepped += here * complex(mid[k - 1]).conjugate()
     share = 1.0 / plan.widths[point]
-    tiny = _TINY * plan.widths[point]
+    tiny = TINY_POWER * plan.widths[point]
     features[0], features[1] = middle * share, sides * share
     across *= 2 / (middle + sides + tiny)
     moved *= 2 / (middle + past + tiny)
     stepped *= 1 / (middle + tiny)
     features[2], features[3] = across.real, across.imag
     features[4], features[5] = moved.real, moved.imag
-    features[6] = min(max(stepped.real, -_MAX_STEP), _MAX_STEP)
-    features[7] = min(max(stepped.imag, -_MAX_STEP), _MAX_STEP)
+    features[6] = min(max(stepped.real, -MAX_STEP), MAX_STEP)
+    features[7] = min(max(stepped.imag, -MAX_STEP), MAX_STEP)
 
 
 @njit_fastmath
 def _measure_loudness(powers: Row, loudness: float) -> None:
     for point in range(len(powers)):
-        powers[point] = logarithm(powers[point] / loudness + _FLOOR) * _HALF_BELS + 1.0
+        powers[point] = logarithm(powers[point] / loudness + LEVEL_FLOOR) * HALF_BELS + 1.0
 
 
 @njit_always_inline

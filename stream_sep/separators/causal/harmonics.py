@@ -26,10 +26,10 @@ _PARTIALS = 14  # that score a pitch, up to `_TOP`
 _TOP = 4950.0  # Hz
 _SCORED_PARTIALS = 39  # partials of a pitch that receive its score
 _PARTIAL_DECAY = 0.85  # weight of a partial against the one below
-_AROUND = 8  # bins either side of the local average
-_MAX_PEAK = 3.0  # largest deviation from it, in nepers of power
+AROUND = 8  # bins either side of the local average
+MAX_PEAK = 3.0  # largest deviation from it, in nepers of power
 _SCALE = 1 / 6
-_FLOOR = 1e-10  # of the power of the last second
+FLOOR = 1e-10  # of the power of the last second
 
 
 class HarmonicPlan(NamedTuple):
@@ -61,7 +61,7 @@ def plan_harmonics(sample_rate: int, window: int) -> HarmonicPlan:
     """
     steps = np.arange(math.ceil(_STEPS * math.log2(_HIGHEST / _LOWEST)))
     pitches = _LOWEST * 2.0 ** (steps / _STEPS) * window / sample_rate
-    top = min(round(_TOP * window / sample_rate), window // 2 - _AROUND - 2)
+    top = min(round(_TOP * window / sample_rate), window // 2 - AROUND - 2)
     return HarmonicPlan(pitches, math.ceil(_STEPS * math.log2(_HIGH / _LOWEST)), top)
 
 
@@ -74,10 +74,35 @@ def harmonic_workspace(plan: HarmonicPlan, bins: int) -> HarmonicWorkspace:
     """
     known = plan.top + 2
     return HarmonicWorkspace(
-        sums=np.zeros(known + _AROUND + 1),
+        sums=np.zeros(known + AROUND + 1),
         peaks=np.zeros(known),
         salience=np.zeros((HARMONICS, bins), np.float32),
     )
+
+
+def score_weights(plan: HarmonicPlan) -> NDArray[np.float64]:
+    """Return how much each peak counts in the score of each pitch, ``(peaks, pitches)``.
+
+    Args:
+        plan: of the stream.
+    """
+    weights = np.zeros((plan.top + 2, len(plan.pitches)))
+    for k, one in enumerate(np.eye(plan.top + 2)):
+        weights[k] = [_pitch_score(pitch, plan.top, one) for pitch in plan.pitches]
+    return weights
+
+
+def reached_bins(plan: HarmonicPlan, bins: int) -> NDArray[np.bool_]:
+    """Return which bins receive the score of each pitch, ``(pitches, bins)``.
+
+    Args:
+        plan: of the stream.
+        bins: FFT bins.
+    """
+    reached = np.zeros((len(plan.pitches), bins), np.float32)
+    for pitch, row in zip(plan.pitches, reached, strict=True):
+        _spread(pitch, 1.0, row)
+    return reached > 0
 
 
 @njit_always_inline
@@ -95,7 +120,7 @@ def find_harmonics(
         plan: of the stream.
         workspace: of the thread.
     """
-    _find_peaks(spectrum, _FLOOR * loudness, workspace)
+    _find_peaks(spectrum, FLOOR * loudness, workspace)
     workspace.salience[:] = 0.0
     best, most = plan.high, 0.0
     for pitch in range(len(plan.pitches)):
@@ -114,9 +139,9 @@ def _find_peaks(spectrum: NDArray[np.complex64], floor: float, workspace: Harmon
         power = a.real * a.real + a.imag * a.imag + b.real * b.real + b.imag * b.imag
         sums[k + 1] = sums[k] + math.log(power + floor)
     for k in range(len(peaks)):
-        low, high = max(k - _AROUND, 0), k + _AROUND + 1
+        low, high = max(k - AROUND, 0), k + AROUND + 1
         around = (sums[high] - sums[low]) / (high - low)
-        peaks[k] = min(max(sums[k + 1] - sums[k] - around, -_MAX_PEAK), _MAX_PEAK)
+        peaks[k] = min(max(sums[k + 1] - sums[k] - around, -MAX_PEAK), MAX_PEAK)
 
 
 @njit_always_inline
