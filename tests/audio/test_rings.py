@@ -183,7 +183,7 @@ while True:
 """
     process = second_process(script)
     factors, hop, seen, number = np.array([1, 2, 3], np.float32)[:, None, None], LAYOUT.hop, 0, 0
-    deadline = time.monotonic() + 30
+    deadline = time.monotonic() + 90
     while seen < 5000 and time.monotonic() < deadline:
         assert process.poll() is None, process.communicate()[0]
         write(shared, np.full((2, hop), number, np.float32))

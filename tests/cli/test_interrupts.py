@@ -186,7 +186,7 @@ class Command:
         """Signal the whole group, as a terminal does; return all that it prints, and the child processes."""
         children = children_of(self.process.pid)
         os.killpg(self.process.pid, number)
-        output, errors = self.process.communicate(timeout=60)
+        output, errors = self.process.communicate(timeout=120)
         if self.master is None:
             return (output + errors).decode(), children
         self.reader.join(60)

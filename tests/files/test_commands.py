@@ -50,7 +50,7 @@ def test_a_terminated_command_leaves_no_half_written_file(tmp_path):
     with subprocess.Popen([*arguments, "--cache-gb", "0"], stdout=subprocess.PIPE, stderr=subprocess.PIPE) as program:
         waiting.until((done / "long" / "vocals.raw.part.wav").exists)
         program.terminate()
-        program.communicate(timeout=60)
+        program.communicate(timeout=120)
         assert program.returncode == 128 + signal.SIGTERM
     assert (done / "a" / "vocals.wav").is_file()
     assert not parts_left(done)
@@ -137,7 +137,7 @@ def test_jobs_end_on_a_signal_and_leave_no_half_written_file(tmp_path, name):
     with subprocess.Popen(program, stdout=subprocess.PIPE, stderr=subprocess.PIPE) as run:
         waiting.until(lambda: parts_left(tmp_path / "out"), patience=90)
         run.send_signal(getattr(signal, name))
-        output = run.communicate(timeout=60)
+        output = run.communicate(timeout=120)
     assert run.returncode == 128 + getattr(signal, name), output
     assert b"Traceback" not in output[1]
     assert not list((tmp_path / "out").rglob("*.wav"))

@@ -26,7 +26,7 @@ def test_no_more_calls_are_taken_ahead_than_there_are_threads_and_one(threads):
 
 
 def test_calls_really_run_at_once():
-    both = threading.Barrier(2, timeout=10)
+    both = threading.Barrier(2, timeout=90)
     assert len(list(ordered_map(((number, both.wait) for number in range(4)), 2))) == 4
 
 

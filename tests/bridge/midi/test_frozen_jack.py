@@ -23,7 +23,7 @@ def test_ports_close_although_the_server_does_not_respond(start_jackd):
         env = {**os.environ, "JACK_DEFAULT_SERVER": name, "JACK_NO_START_SERVER": "1"}
         command = [sys.executable, "-c", CLOSE, str(server.pid)]
         try:
-            done = subprocess.run(command, env=env, capture_output=True, text=True, check=False, timeout=60)
+            done = subprocess.run(command, env=env, capture_output=True, text=True, check=False, timeout=120)
         finally:
             os.kill(server.pid, signal.SIGCONT)
     assert (done.stdout, done.returncode) == ("closed\n", 0), done.stderr

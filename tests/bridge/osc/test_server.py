@@ -36,7 +36,7 @@ def test_of_a_burst_the_newest_value_of_every_fader_wins(mixer, peer):
 
 
 def test_of_a_burst_from_another_process_too(mixer, server, peer):
-    subprocess.run([sys.executable, "-c", BURST, str(server.port)], check=True, timeout=30)
+    subprocess.run([sys.executable, "-c", BURST, str(server.port)], check=True, timeout=120)
     expected = {stem: (4996 + index) / 5000 for index, stem in enumerate(STEMS)}
     peer.sync()
     assert {stem: peer.request(f"/stem/{stem}/fader")[1] for stem in STEMS} == pytest.approx(expected)

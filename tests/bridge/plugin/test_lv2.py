@@ -23,7 +23,7 @@ def path(bundles, tmp_path):
 
 def run(path, *command):
     found = {**os.environ, "LV2_PATH": f"{path}:/usr/lib/lv2"}
-    done = subprocess.run(command, env=found, capture_output=True, text=True, check=False, timeout=60)
+    done = subprocess.run(command, env=found, capture_output=True, text=True, check=False, timeout=120)
     return done.stdout + done.stderr
 
 

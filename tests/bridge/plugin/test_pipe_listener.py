@@ -38,7 +38,7 @@ def test_listener_returns_nothing_without_a_client(listener):
 def test_lines_go_both_ways_until_the_instance_ends(listener, address):
     client, line = connect(listener, address)
     client.send_bytes(b'{"hello":1}\n{"set":{}}\n')
-    lines = line.lines(timeout=20)
+    lines = line.lines(timeout=90)
     assert [next(lines), next(lines)] == ['{"hello":1}', '{"set":{}}']
     line.send("reply")
     assert client.recv_bytes() == b"reply\n"

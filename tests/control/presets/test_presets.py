@@ -381,7 +381,7 @@ def test_the_watcher_looks_by_itself(folder):
 def stream_sep_presets(*arguments):
     code = "import stream_sep.cli as cli; from stream_sep.cli.presets import app; cli.app = app; cli.main()"
     command = [sys.executable, "-c", code, *map(str, arguments)]
-    return subprocess.run(command, capture_output=True, text=True, timeout=60, check=False)
+    return subprocess.run(command, capture_output=True, text=True, timeout=120, check=False)
 
 
 @pytest.mark.slow
