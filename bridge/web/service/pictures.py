@@ -56,7 +56,7 @@ class Spectrogram:
     """
 
     def __init__(self, sample_rate: int) -> None:
-        self._bands = _band_matrix(sample_rate)
+        self._edges = _band_edges(sample_rate)
         self._shape = np.hanning(_WINDOW).astype(np.float32)
         self._waiting = np.zeros((_WINDOW - COLUMN_FRAMES) // 2, np.float32)
         self._columns: list[NDArray[np.uint8]] = []
@@ -80,8 +80,10 @@ class Spectrogram:
 
     def _column(self, windows: NDArray[np.float32]) -> NDArray[np.uint8]:
         bins = np.fft.rfft(windows * self._shape)
-        power = (bins.real**2 + bins.imag**2) @ self._bands * (4 / self._shape.sum() ** 2)
-        level = 10 * np.log10(power + 1e-12)
+        sums = np.zeros((len(bins), bins.shape[1] + 1))
+        np.cumsum(bins.real**2 + bins.imag**2, axis=1, out=sums[:, 1:])
+        low, high = (_sum_below(sums, edges) for edges in self._edges)  # a matrix product would occupy all processors
+        level = 10 * np.log10((high - low) * (4 / self._shape.sum() ** 2) + 1e-12)
         scaled = np.clip((level - _FLOOR_DB) / -_FLOOR_DB, 0, 1) * 255
         return np.asarray(scaled.round(), np.uint8)
 
@@ -92,11 +94,16 @@ def _pairs(rows: NDArray[np.float32]) -> NDArray[np.int8]:
 
 
 @lru_cache(maxsize=4)
-def _band_matrix(sample_rate: int) -> NDArray[np.float32]:
-    """Return ``(bins, bands)``: the share of each bin of the FFT in each band."""
-    bins = _WINDOW // 2 + 1
+def _band_edges(sample_rate: int) -> NDArray[np.float64]:
+    """Return where each band begins and ends in the FFT's bins, a bin from its number to the next: ``(2, bands)``."""
     edges = np.geomspace(_LOW_HZ, min(_HIGH_HZ, sample_rate / 2), BANDS + 1) * _WINDOW / sample_rate
     low, high = edges[:-1], np.maximum(edges[1:], edges[:-1] + 1)
-    at = np.arange(bins)[:, None]
-    overlap = np.minimum(at + 0.5, high) - np.maximum(at - 0.5, low)
-    return np.asarray(np.clip(overlap, 0, 1), np.float32)
+    return np.minimum(np.stack([low, high]) + 0.5, _WINDOW // 2 + 1)
+
+
+def _sum_below(sums: NDArray[np.float64], edges: NDArray[np.float64]) -> NDArray[np.float64]:
+    """Return what prefix sums, ``(columns, bins + 1)``, are at edges between their numbers: ``(columns, edges)``."""
+    whole = np.minimum(edges.astype(np.int64), sums.shape[1] - 2)
+    before = sums[:, whole]
+    below: NDArray[np.float64] = before + (edges - whole) * (sums[:, whole + 1] - before)
+    return below
