@@ -5,27 +5,21 @@ On a CPU the compiled one is faster. A GPU would wait for it: a hop costs a core
 
 from __future__ import annotations
 
-import math
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import torch
 from torch import Tensor, nn
 
 from stream_sep.separators.causal import harmonics
-from stream_sep.separators.causal.band_layout import RATE, plan_band_layout
-from stream_sep.separators.causal.features import (
-    HALF_BELS,
-    LEVEL_FLOOR,
-    LEVEL_SECONDS,
-    MAX_STEP,
-    TINY_POWER,
-)
+from stream_sep.separators.causal.band_layout import RATE
+from stream_sep.separators.causal.features import HALF_BELS, LEVEL_FLOOR, MAX_STEP, TINY_POWER, plan_features
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
 
     from stream_sep.separators.causal.config import NetworkConfig
+    from stream_sep.separators.causal.harmonics import HarmonicPlan
 
 _CHUNK_HOPS = 32  # at a time, which bounds the memory
 
@@ -44,17 +38,11 @@ class TorchFeatures(nn.Module):
 
     def __init__(self, size: NetworkConfig, sample_rate: int = RATE) -> None:
         super().__init__()
-        plan = plan_band_layout(size, sample_rate)
-        turns = np.arange(size.bins) * size.hop % size.window / size.window
-        self._bins = size.bins
-        self._decay = math.exp(-size.hop / sample_rate / LEVEL_SECONDS)
-        self._salience = _Salience(sample_rate, size, plan.spans)
-        for name, value in (
-            ("pool", pooling_matrix(plan.spans, size.bins)),
-            ("widths", torch.from_numpy(plan.widths).double()),
-            ("phase_advance", torch.from_numpy(np.exp(-2j * np.pi * turns))),
-        ):
-            self.register_buffer(name, value, persistent=False)
+        plan = plan_features(size, sample_rate)
+        self._bins, self._decay = size.bins, plan.decay
+        pool = pooling_matrix(plan.spans, size.bins)
+        self._salience = _Salience(plan.harmonics, pool)
+        keep_constants(self, pool=pool, widths=plan.widths.astype(np.float64), phase_advance=plan.phase_advance)
 
     def initial_state(self, batch: int) -> Tensor:
         """Return the state before the first hop, float64 ``(batch, numbers)``."""
@@ -120,19 +108,12 @@ class _Salience(nn.Module):
     scores: Tensor
     reach: Tensor
 
-    def __init__(self, sample_rate: int, size: NetworkConfig, spans: NDArray[np.int64]) -> None:
+    def __init__(self, plan: HarmonicPlan, pool: NDArray[np.float64]) -> None:
         super().__init__()
-        plan = harmonics.plan_harmonics(sample_rate, size.window)
         self._high, self._known = plan.high, plan.top + 2
-        reach = torch.from_numpy(harmonics.reached_bins(plan, size.bins))
-        members, is_member = _members(spans)
         # A mask bin has the best salience of its bins, so it is reached by every pitch that reaches one of them.
-        reached = (reach[:, members] & is_member).any(dim=-1)
-        for name, value in (
-            ("scores", torch.from_numpy(harmonics.score_weights(plan))),
-            ("reach", reached),
-        ):
-            self.register_buffer(name, value, persistent=False)
+        reach = harmonics.reached_bins(plan, len(pool)) @ pool > 0
+        keep_constants(self, scores=harmonics.score_weights(plan), reach=reach)
 
     def forward(self, powers: Tensor, loudness: Tensor) -> Tensor:
         """Return the salience of each mask bin, ``(batch, hops, HARMONICS, points)``."""
@@ -145,7 +126,7 @@ class _Salience(nn.Module):
     def _peaks(self, powers: Tensor, loudness: Tensor) -> Tensor:
         around = harmonics.AROUND
         logs = torch.log(powers[..., : self._known + around] + (harmonics.FLOOR * loudness)[..., None])
-        sums = nn.functional.pad(torch.cumsum(logs, dim=-1), (1, 0))
+        sums = prefix_sums(logs)
         bins = torch.arange(self._known, device=powers.device)
         low, high = (bins - around).clamp(min=0), bins + around + 1
         means = (sums[..., high] - sums[..., low]) / (high - low)
@@ -165,7 +146,23 @@ def power(spectrum: Tensor) -> Tensor:
     return spectrum.real.square() + spectrum.imag.square()
 
 
-def pooling_matrix(spans: NDArray[np.int64], bins: int) -> Tensor:
+def prefix_sums(rows: Tensor) -> Tensor:
+    """Return the sums of what stands before each number of the last axis, and of all: one more than there are."""
+    return nn.functional.pad(torch.cumsum(rows, dim=-1), (1, 0))
+
+
+def keep_constants(module: nn.Module, **arrays: NDArray[Any]) -> None:
+    """Register arrays as buffers, which move with a module to its device and are not part of its weights.
+
+    Args:
+        module: the module.
+        arrays: by the names of the buffers.
+    """
+    for name, array in arrays.items():
+        module.register_buffer(name, torch.from_numpy(array), persistent=False)
+
+
+def pooling_matrix(spans: NDArray[np.int64], bins: int) -> NDArray[np.float64]:
     """Return the matrix that adds up FFT bins into mask bins, float64 ``(bins, points)``.
 
     Args:
@@ -173,12 +170,4 @@ def pooling_matrix(spans: NDArray[np.int64], bins: int) -> Tensor:
         bins: FFT bins.
     """
     at = np.arange(bins)[:, None]
-    return torch.from_numpy(((spans[:, 0] <= at) & (at < spans[:, 1])).astype(np.float64))
-
-
-def _members(spans: NDArray[np.int64]) -> tuple[Tensor, Tensor]:
-    """Return the bins of each mask bin, ``(points, most)``, and which of them are its own."""
-    widths = spans[:, 1] - spans[:, 0]
-    at = spans[:, :1] + np.arange(max(widths.max(), 1))
-    inside = at < spans[:, 1:]
-    return torch.from_numpy(np.where(inside, at, 0)), torch.from_numpy(inside)
+    return np.asarray((spans[:, 0] <= at) & (at < spans[:, 1]), np.float64)

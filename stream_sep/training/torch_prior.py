@@ -8,17 +8,19 @@ from __future__ import annotations
 import math
 from typing import TYPE_CHECKING, NamedTuple
 
+import numpy as np
 import torch
 from torch import Tensor, nn
 
 from stream_sep.separators.bands.cues import CUES, RANGE
-from stream_sep.separators.bands.masks import spread_weights
+from stream_sep.separators.bands.masks import MAX_SCORE
+from stream_sep.separators.bands.medians import BESIDE
 from stream_sep.separators.bands.separator import median_hops
-from stream_sep.separators.bands.state import TINY, make_config
-from stream_sep.separators.causal.band_layout import RATE, plan_band_layout
-from stream_sep.separators.causal.band_prior import CUE_ROWS, MAX_LOGIT, MIN_SHARE
+from stream_sep.separators.bands.state import TINY
+from stream_sep.separators.causal.band_layout import RATE
+from stream_sep.separators.causal.band_prior import CUE_ROWS, MAX_LOGIT, MIN_SHARE, plan_prior
 from stream_sep.separators.causal.masks import MASKED
-from stream_sep.training.torch_features import pooling_matrix, power
+from stream_sep.training.torch_features import keep_constants, pooling_matrix, power, prefix_sums
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -26,8 +28,6 @@ if TYPE_CHECKING:
     from stream_sep.separators.causal.config import NetworkConfig
 
 _CHUNK_HOPS = 16  # at a time: the medians take an array of 17 or more for each
-_BESIDE = 8  # bins either side in the median over frequency
-_MAX_SCORE = 30.0
 
 
 class _State(NamedTuple):
@@ -58,18 +58,14 @@ class TorchPrior(nn.Module):
 
     def __init__(self, size: NetworkConfig, sample_rate: int = RATE) -> None:
         super().__init__()
-        plan = plan_band_layout(size, sample_rate)
-        self._layout = make_config(sample_rate, size.window, size.hop)
+        plan = plan_prior(size, sample_rate)
+        self._layout = layout = plan.config
         self._bins, self._past_hops = size.bins, median_hops(size.window, size.hop)
-        for name, value in (
-            ("pool", pooling_matrix(plan.spans, size.bins)),
-            ("weights", torch.from_numpy(spread_weights(sample_rate, size.window)).double()),
-            ("low", torch.from_numpy(self._layout.low)),
-            ("high", torch.from_numpy(self._layout.high)),
-            ("share", torch.from_numpy(self._layout.share)),
-        ):
-            self.register_buffer(name, value, persistent=False)
-        self.register_buffer("widths", self.pool.sum(dim=0).clamp(min=1), persistent=False)
+        pool = pooling_matrix(plan.spans, size.bins)
+        keep_constants(
+            self, pool=pool, widths=np.maximum(pool.sum(axis=0), 1), weights=plan.weights.astype(np.float64)
+        )
+        keep_constants(self, low=layout.low, high=layout.high, share=layout.share)
 
     def initial_state(self, batch: int) -> Tensor:
         """Return the state after silence, float64 ``(batch, numbers)``."""
@@ -148,7 +144,7 @@ class TorchPrior(nn.Module):
         layout = self._layout
         slow_before, slow = _follow_above(levels, floor, layout.slow, state.slow)
         _, long = _follow_above(levels, floor, layout.long, state.long)
-        sums = _prefix_sums((levels - slow_before).clamp(-4.0, 4.0))
+        sums = prefix_sums((levels - slow_before).clamp(-4.0, 4.0))
         low = sums[..., layout.kick, None] / layout.kick
         high = (sums[..., layout.top, None] - sums[..., layout.hiss, None]) / max(layout.top - layout.hiss, 1)
         onsets = torch.cat([self._average(sums), low, high], dim=-1) / 2
@@ -163,16 +159,16 @@ class TorchPrior(nn.Module):
         """Write the percussive cue, and return the last hops."""
         known = torch.cat([past[:, 1:], levels], dim=1)
         before = known.unfold(1, self._past_hops, 1).sort(dim=-1).values[..., self._past_hops // 2]
-        padded = nn.functional.pad(levels, (_BESIDE, _BESIDE), mode="replicate")
-        beside = padded.unfold(-1, 2 * _BESIDE + 1, 1).median(dim=-1).values
+        padded = nn.functional.pad(levels, (BESIDE, BESIDE), mode="replicate")
+        beside = padded.unfold(-1, 2 * BESIDE + 1, 1).median(dim=-1).values
         cues[:, :, 5] = (beside - before).clamp(-4.0, 4.0) * 0.25
         return known[:, -self._past_hops :]
 
     def _compare_bands(self, levels: Tensor, totals: Tensor, cues: Tensor) -> None:
-        band = self._average(_prefix_sums(levels))
+        band = self._average(prefix_sums(levels))
         cues[:, :, 9] = (levels - band).clamp(-4.0, 4.0) * 0.25
         cues[:, :, 11] = (band - (totals[:, :, 4, None].log() - 8.0)).clamp(-12.0, 12.0) * 0.25
-        cues[:, :, 15] = 1 - 4 * self._average(_prefix_sums(cues[:, :, 9].double().abs()))
+        cues[:, :, 15] = 1 - 4 * self._average(prefix_sums(cues[:, :, 9].double().abs()))
 
     def _average(self, sums: Tensor) -> Tensor:
         return (sums[..., self.high] - sums[..., self.low]) * self.share
@@ -181,7 +177,7 @@ class TorchPrior(nn.Module):
 
     def _masks(self, cues: Tensor, powers: Tensor) -> Tensor:
         """Return the masks of `bands`, ``(batch, hops, 2, 3, bins)``, the side's blended towards the mid's."""
-        scores = torch.einsum("pcsk,btck->btpsk", self.weights, cues.double()).clamp(max=_MAX_SCORE)
+        scores = torch.einsum("pcsk,btck->btpsk", self.weights, cues.double()).clamp(max=float(MAX_SCORE))
         likely = torch.softmax(nn.functional.pad(scores, (0, 0, 0, 1)), dim=3)[:, :, :, :MASKED].float()
         mid, side = likely.unbind(dim=2)
         place = (2 * powers[:, :, 2] / (powers[:, :, 0] + powers[:, :, 1])).float()[:, :, None]
@@ -218,7 +214,3 @@ def _follow_above(rows: Tensor, floor: Tensor, share: float, average: Tensor) ->
         average = before[-1] + share * (row - before[-1])
         after.append(average)
     return torch.stack(before, dim=1), torch.stack(after, dim=1)
-
-
-def _prefix_sums(rows: Tensor) -> Tensor:
-    return nn.functional.pad(torch.cumsum(rows, dim=-1), (1, 0))

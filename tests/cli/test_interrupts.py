@@ -180,7 +180,7 @@ class Command:
             assert self.process.poll() is None, (bytes(self.screen), self.process.communicate())
             return condition()
 
-        waiting.until(is_met, patience=90)
+        waiting.until(is_met)
 
     def end(self, number):
         """Signal the whole group, as a terminal does; return all that it prints, and the child processes."""

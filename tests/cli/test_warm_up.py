@@ -3,9 +3,9 @@
 import os
 import subprocess
 import sys
-import time
 
 import pytest
+import waiting
 
 from stream_sep.cli import startup
 
@@ -45,9 +45,12 @@ def test_first_start_after_a_warm_up_compiles_nothing(tmp_path, options, model):
 def test_only_long_compilation_is_reported(monkeypatch, capsys, limit, received):
     monkeypatch.setattr(startup, "_COMPILE_NOTICE_SECONDS", limit)
     monkeypatch.setattr("stream_sep.lowlevel.code_cache.on_first_compile", lambda begun: begun())
+    output = []
+
+    def is_reported():
+        output.append(capsys.readouterr().err)
+        return startup.COMPILING in "".join(output)
+
     with startup.starting("bands"):
-        output = capsys.readouterr().err
-        while received and startup.COMPILING not in output:
-            time.sleep(0.01)
-            output += capsys.readouterr().err
-    assert (startup.COMPILING in output + capsys.readouterr().err) == received
+        waiting.until(lambda: is_reported() == received)
+    assert is_reported() == received

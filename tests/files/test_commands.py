@@ -135,7 +135,7 @@ def test_jobs_end_on_a_signal_and_leave_no_half_written_file(tmp_path, name):
     arguments = [tmp_path / "songs", "-n", "bands", "-o", tmp_path / "out", "--jobs", "2", "--bits", "32"]
     program = [sys.executable, "-m", "stream_sep", "separate", *arguments]
     with subprocess.Popen(program, stdout=subprocess.PIPE, stderr=subprocess.PIPE) as run:
-        waiting.until(lambda: parts_left(tmp_path / "out"), patience=90)
+        waiting.until(lambda: parts_left(tmp_path / "out"))
         run.send_signal(getattr(signal, name))
         output = run.communicate(timeout=120)
     assert run.returncode == 128 + getattr(signal, name), output

@@ -46,7 +46,7 @@ import torch
 
 from stream_sep.files.song_models import load_song_model
 
-wait_until = partial(waiting.until, patience=90, every=0.02)
+wait_until = partial(waiting.until, every=0.02)
 torch.set_num_threads(1)
 RATE = 44100
 STEMS = ("vocals", "drums", "bass", "other")

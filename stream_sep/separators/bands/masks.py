@@ -18,7 +18,7 @@ from stream_sep.separators.bands.table import BREAK_POINTS, TABLE
 if TYPE_CHECKING:
     from numpy.typing import NDArray
 
-_MOST, _ONE = np.float32(30.0), np.float32(1.0)
+MAX_SCORE, _ONE = np.float32(30.0), np.float32(1.0)
 
 
 def spread_weights(sample_rate: int, window: int) -> NDArray[np.float32]:
@@ -60,9 +60,9 @@ def _weigh(weights: NDArray[np.float32], cue: NDArray[np.float32], scores: NDArr
 def _soften(vocals: NDArray[np.float32], drums: NDArray[np.float32], bass: NDArray[np.float32]) -> None:
     """Convert scores to shares by softmax; ``other`` scores 0."""
     for k in range(len(vocals)):
-        a = exponential(min(vocals[k], _MOST))
-        b = exponential(min(drums[k], _MOST))
-        c = exponential(min(bass[k], _MOST))
+        a = exponential(min(vocals[k], MAX_SCORE))
+        b = exponential(min(drums[k], MAX_SCORE))
+        c = exponential(min(bass[k], MAX_SCORE))
         share = _ONE / (_ONE + a + b + c)
         vocals[k], drums[k], bass[k] = a * share, b * share, c * share
 

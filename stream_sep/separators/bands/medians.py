@@ -20,7 +20,7 @@ if TYPE_CHECKING:
         "tuple[np.float32, np.float32, np.float32, np.float32, np.float32, np.float32, np.float32, np.float32]"
     )
 
-_BESIDE = 8
+BESIDE = 8
 """Bins either side in the median over frequency."""
 
 _LEAST = np.float32(-np.inf)
@@ -28,7 +28,7 @@ _LEAST = np.float32(-np.inf)
 
 def new_padding(bins: int) -> Row:
     """Return room for `median_beside`."""
-    return np.zeros(bins + 2 * _BESIDE, np.float32)
+    return np.zeros(bins + 2 * BESIDE, np.float32)
 
 
 @njit_always_inline
@@ -75,8 +75,8 @@ def median_beside(now: Row, padding: Row, medians: Row) -> None:
         padding: temporary buffer of `new_padding`.
         medians: float32 ``(bins,)``, which is written.
     """
-    padding[:_BESIDE], padding[len(padding) - _BESIDE :] = now[0], now[-1]
-    copy_row(now, padding[_BESIDE:])
+    padding[:BESIDE], padding[len(padding) - BESIDE :] = now[0], now[-1]
+    copy_row(now, padding[BESIDE:])
     _medians(padding, medians)
 
 

@@ -53,6 +53,20 @@ class PriorPlan(NamedTuple):
     spans: NDArray[np.int64]
 
 
+def plan_prior(size: NetworkConfig, sample_rate: int) -> PriorPlan:
+    """Return the constants of a network's streams.
+
+    Args:
+        size: the network's configuration.
+        sample_rate: frames per second.
+    """
+    return PriorPlan(
+        make_config(sample_rate, size.window, size.hop),
+        spread_weights(sample_rate, size.window),
+        plan_band_layout(size, sample_rate).spans,
+    )
+
+
 class Workspace(NamedTuple):
     """Temporary buffers of one thread."""
 
@@ -69,13 +83,8 @@ class BandPrior:
     """
 
     def __init__(self, size: NetworkConfig, sample_rate: int = RATE) -> None:
-        plan = plan_band_layout(size, sample_rate)
-        self.points = plan.points
-        self._plan = PriorPlan(
-            make_config(sample_rate, size.window, size.hop),
-            spread_weights(sample_rate, size.window),
-            plan.spans,
-        )
+        self._plan = plan_prior(size, sample_rate)
+        self.points = len(self._plan.spans)
         self._state_shape = size.bins, median_hops(size.window, size.hop)
 
     def initial_state(self) -> BandsState:

@@ -30,7 +30,7 @@ SPECTRAL_FEATURES = 8
 FEATURES = SPECTRAL_FEATURES + HARMONICS
 """Features per mask bin."""
 
-LEVEL_SECONDS = 1.0
+_LEVEL_SECONDS = 1.0
 TINY_POWER = 1e-20
 LEVEL_FLOOR = 1e-8  # of the power, against the last second's mean: below, a sound is masked
 MAX_STEP = 1.5
@@ -55,6 +55,24 @@ class FeatureState(NamedTuple):
     before: NDArray[np.complex64]  # (bins,): the previous spectrum of mid
 
 
+def plan_features(size: NetworkConfig, sample_rate: int) -> FeaturePlan:
+    """Return the constants of a network's streams.
+
+    Args:
+        size: the network's configuration.
+        sample_rate: frames per second.
+    """
+    layout = plan_band_layout(size, sample_rate)
+    turns = np.arange(size.bins) * size.hop % size.window / size.window
+    return FeaturePlan(
+        layout.spans,
+        layout.widths,
+        np.exp(-2j * np.pi * turns),
+        math.exp(-size.hop / sample_rate / _LEVEL_SECONDS),
+        plan_harmonics(sample_rate, size.window),
+    )
+
+
 class FeatureExtractor:
     """Computes features of a stream, whose state is passed in.
 
@@ -64,16 +82,8 @@ class FeatureExtractor:
     """
 
     def __init__(self, size: NetworkConfig, sample_rate: int = RATE) -> None:
-        plan = plan_band_layout(size, sample_rate)
-        self.points, self._bins = plan.points, size.bins
-        turns = np.arange(size.bins) * size.hop % size.window / size.window
-        self._plan = FeaturePlan(
-            plan.spans,
-            plan.widths,
-            np.exp(-2j * np.pi * turns),
-            math.exp(-size.hop / sample_rate / LEVEL_SECONDS),
-            plan_harmonics(sample_rate, size.window),
-        )
+        self._plan = plan_features(size, sample_rate)
+        self.points, self._bins = len(self._plan.spans), size.bins
 
     def initial_state(self) -> FeatureState:
         """Return the state before the first hop."""
